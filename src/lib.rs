@@ -1,0 +1,2 @@
+//! rowhook.
+pub mod event;
