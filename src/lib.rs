@@ -1,2 +1,11 @@
 //! rowhook.
+pub mod cli;
+pub mod config;
+pub mod disk;
 pub mod event;
+pub mod flatten;
+pub mod follow;
+pub mod journal;
+pub mod json;
+pub mod layout;
+pub mod table;

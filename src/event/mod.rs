@@ -4,11 +4,13 @@
 mod day;
 mod id;
 mod names;
+mod preset;
 mod time;
 
 pub use day::Day;
 pub use id::{Id, IdKey};
 pub use names::{NameError, SourceName};
+pub use preset::Preset;
 pub use time::Timestamp;
 
 /// The number of an event in the order of the journal, from 1 up. `0` stands for "before the first".

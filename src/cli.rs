@@ -1,0 +1,202 @@
+//! The command line: which commands and options there are, and their help.
+//! Promises no work: what is given is handed on. The environment is read, and
+//! every value checked, by the configuration.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Overrides;
+
+const ENVIRONMENT: &str = "\
+Environment:
+  ROWHOOK_CONFIG          the configuration file, as --config
+  ROWHOOK_LISTEN          the address to listen on, as --listen
+  ROWHOOK_OUTPUT          the folder to write to, as --output
+  ROWHOOK_LOG             what to log, for example info or rowhook=debug
+  ROWHOOK_TOKEN           the token that reading needs; without it one is made at the first start
+  LESSONLY_AUTHORIZATION  the Authorization header that Lessonly sends
+A flag beats the environment, which beats the file, which beats the default.
+
+Exit codes: 0 fine, 1 failed at work, 2 wrong usage or configuration";
+
+/// Every webhook becomes a row: receives JSON webhooks and appends them to daily CSV files.
+#[derive(Debug, Clone, PartialEq, Eq, Parser)]
+#[command(
+    version,
+    after_help = with_environment("\
+Example:
+  LESSONLY_AUTHORIZATION='Bearer 4f1d…' rowhook --listen 0.0.0.0:8080 --output /srv/rowhook
+  Hooks sent to http://ADDR/hooks/lessonly become rows of /srv/rowhook/csv/lessonly/DAY.csv.
+  Without a command rowhook does what `rowhook serve` does."),
+)]
+pub struct Args {
+    /// What to do; nothing said is [`Command::Serve`].
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// The configuration file.
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "Read the configuration from FILE (TOML) [env: ROWHOOK_CONFIG] [default: none]"
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Where to listen.
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        help = "Listen on ADDR, an IP address and a port (0: a free one) [env: ROWHOOK_LISTEN] [default: 127.0.0.1:8080]"
+    )]
+    pub listen: Option<String>,
+
+    /// The folder of tables, journal and state.
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        help = "Write tables, journal and state into the folder DIR [env: ROWHOOK_OUTPUT] [default: output]"
+    )]
+    pub output: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum Command {
+    /// Receive webhooks, write tables, serve downloads (also without a command)
+    #[command(after_help = with_environment("\
+Example:
+  rowhook serve --config /etc/rowhook.toml
+  The line `listening on http://ADDR` tells that it is ready. SIGTERM and Ctrl-C stop it, SIGHUP reads the
+  configuration again."))]
+    Serve,
+    /// Check the configuration, print what would run, and exit with 0 or 2
+    #[command(after_help = with_environment("\
+Example:
+  rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
+  Secrets are looked up and checked, and never printed."))]
+    Check,
+}
+
+impl Args {
+    /// The command, also when none was given.
+    #[must_use]
+    pub fn command(&self) -> Command {
+        self.command.unwrap_or(Command::Serve)
+    }
+
+    /// What the flags say about the configuration.
+    #[must_use]
+    pub fn overrides(&self) -> Overrides {
+        Overrides {
+            config: self.config.clone(),
+            listen: self.listen.clone(),
+            output: self.output.clone(),
+        }
+    }
+}
+
+fn with_environment(example: &str) -> String {
+    format!("{example}\n\n{ENVIRONMENT}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Args, clap::Error> {
+        Args::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn options_stand_before_or_after_the_command() {
+        let overrides = Overrides {
+            config: Some("c.toml".into()),
+            listen: Some("127.0.0.1:1".into()),
+            output: Some("out".into()),
+        };
+        let (config, rest) = ("--config c.toml", "--listen 127.0.0.1:1 --output out");
+        for (line, command) in [
+            (format!("rowhook {config} {rest}"), Command::Serve),
+            (format!("rowhook serve {config} {rest}"), Command::Serve),
+            (format!("rowhook {config} serve {rest}"), Command::Serve),
+            (format!("rowhook {config} {rest} check"), Command::Check),
+            (format!("rowhook {rest} check {config}"), Command::Check),
+        ] {
+            let args = parse(&line).unwrap();
+            assert_eq!(args.command(), command, "{line}");
+            assert_eq!(args.overrides(), overrides, "{line}");
+        }
+        let nothing = parse("rowhook").unwrap();
+        assert_eq!(nothing.command(), Command::Serve);
+        assert_eq!(nothing.overrides(), Overrides::default());
+    }
+
+    #[test]
+    fn wrong_usage_is_exit_2_and_help_is_exit_0() {
+        for (line, code) in [
+            ("rowhook --help", 0),
+            ("rowhook check --help", 0),
+            ("rowhook --version", 0),
+            ("rowhook chekc", 2),
+            ("rowhook --lisen 127.0.0.1:1", 2),
+            ("rowhook --config", 2),
+            ("rowhook --output=", 2),
+            ("rowhook check more", 2),
+        ] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), code, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_help_has_an_example_the_variables_and_the_exit_codes() {
+        for line in [
+            "rowhook --help",
+            "rowhook serve --help",
+            "rowhook check --help",
+        ] {
+            let help = parse(line).unwrap_err().to_string();
+            for part in [
+                "Example:\n",
+                ENVIRONMENT,
+                "--config <FILE>",
+                "[env: ROWHOOK_LISTEN]",
+            ] {
+                assert!(help.contains(part), "{line} lacks {part}:\n{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn help() {
+        insta::assert_snapshot!(parse("rowhook check --help").unwrap_err(), @r"
+        Check the configuration, print what would run, and exit with 0 or 2
+
+        Usage: rowhook check [OPTIONS]
+
+        Options:
+              --config <FILE>  Read the configuration from FILE (TOML) [env: ROWHOOK_CONFIG] [default: none]
+              --listen <ADDR>  Listen on ADDR, an IP address and a port (0: a free one) [env: ROWHOOK_LISTEN] [default: 127.0.0.1:8080]
+              --output <DIR>   Write tables, journal and state into the folder DIR [env: ROWHOOK_OUTPUT] [default: output]
+          -h, --help           Print help
+
+        Example:
+          rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
+          Secrets are looked up and checked, and never printed.
+
+        Environment:
+          ROWHOOK_CONFIG          the configuration file, as --config
+          ROWHOOK_LISTEN          the address to listen on, as --listen
+          ROWHOOK_OUTPUT          the folder to write to, as --output
+          ROWHOOK_LOG             what to log, for example info or rowhook=debug
+          ROWHOOK_TOKEN           the token that reading needs; without it one is made at the first start
+          LESSONLY_AUTHORIZATION  the Authorization header that Lessonly sends
+        A flag beats the environment, which beats the file, which beats the default.
+
+        Exit codes: 0 fine, 1 failed at work, 2 wrong usage or configuration
+        ");
+    }
+}

@@ -1,0 +1,244 @@
+//! One cell as CSV (RFC 4180), and the guard against formulas (OWASP, "CSV
+//! injection").
+
+use crate::json::{Kind, Walker, unescape};
+use std::cell::RefCell;
+
+/// Whether `text` starts with a character that makes a spreadsheet take it for a formula.
+fn starts_formula(text: &[u8]) -> bool {
+    match text {
+        [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
+        // The full-width forms: U+FF1D =, U+FF0B +, U+FF0D -, U+FF20 @.
+        [0xEF, 0xBC, 0x9D | 0x8B | 0x8D | 0xA0, ..] => true,
+        _ => false,
+    }
+}
+
+/// Whether `text` is `[+-]?\d+(\.\d+)?([eE][+-]?\d+)?`, which no spreadsheet runs.
+fn is_plain_number(text: &[u8]) -> bool {
+    fn digits(text: &[u8]) -> Option<&[u8]> {
+        let count = text.iter().take_while(|b| b.is_ascii_digit()).count();
+        (count > 0).then(|| &text[count..])
+    }
+    fn signed(text: &[u8]) -> Option<&[u8]> {
+        digits(text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")).unwrap_or(text))
+    }
+    let rest = signed(text).and_then(|rest| match rest {
+        [b'.', fraction @ ..] => digits(fraction),
+        _ => Some(rest),
+    });
+    let rest = rest.and_then(|rest| match rest {
+        [b'e' | b'E', exponent @ ..] => signed(exponent),
+        _ => Some(rest),
+    });
+    rest.is_some_and(<[u8]>::is_empty)
+}
+
+/// Bytes that need a look: quoted always, and what separates cells in half of Europe.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    special[b'"' as usize] = true;
+    special[b',' as usize] = true;
+    special[b';' as usize] = true;
+    special[b'\n' as usize] = true;
+    special[b'\r' as usize] = true;
+    special[b'\t' as usize] = true;
+    special
+};
+
+/// Appends `text` as a cell; with `guard`, what a spreadsheet would run gets a `'` before it.
+pub fn write_text(text: &[u8], guard: bool, out: &mut Vec<u8>) {
+    let lead = guard && starts_formula(text) && !is_plain_number(text);
+    if !text.iter().any(|&b| SPECIAL[usize::from(b)]) {
+        if lead {
+            out.push(b'\'');
+        }
+        out.extend_from_slice(text);
+        return;
+    }
+    out.push(b'"');
+    if lead {
+        out.push(b'\'');
+    }
+    for (i, &byte) in text.iter().enumerate() {
+        if byte == b'"' {
+            out.push(b'"');
+        }
+        out.push(byte);
+        if guard && matches!(byte, b';' | b'\t') && starts_formula(&text[i + 1..]) {
+            out.push(b'\'');
+        }
+    }
+    out.push(b'"');
+}
+
+/// `text` with what the guard adds, unquoted: a header name as it is compared with others.
+#[must_use]
+pub fn guarded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = String::with_capacity(text.len() + 1);
+    if starts_formula(bytes) && !is_plain_number(bytes) {
+        out.push('\'');
+    }
+    for (i, letter) in text.char_indices() {
+        out.push(letter);
+        if matches!(letter, ';' | '\t') && starts_formula(&bytes[i + 1..]) {
+            out.push('\'');
+        }
+    }
+    out
+}
+
+thread_local! {
+    /// Decoded text of the cell at hand; kept so that a cell does not cost an allocation.
+    static DECODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Appends the cell of a raw JSON value: strings as they are, numbers with the sender's digits, null and `[]` empty, an array
+/// of scalars joined with `; `, any other array as its JSON text.
+pub fn write_value(raw: &[u8], guard: bool, out: &mut Vec<u8>) {
+    match raw.first() {
+        Some(b'"') => {
+            let inside = &raw[1..raw.len().saturating_sub(1).max(1)];
+            if memchr::memchr(b'\\', inside).is_none() {
+                write_text(inside, guard, out);
+            } else {
+                with_decoded(|text| unescape(inside, text), |text| write_text(text, guard, out));
+            }
+        }
+        Some(b'[') => with_decoded(|text| array_text(raw, text), |text| write_text(text, guard, out)),
+        Some(b'n' | b'{') | None => {}
+        Some(_) => out.extend_from_slice(raw),
+    }
+}
+
+fn with_decoded(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8])) {
+    DECODED.with_borrow_mut(|text| {
+        text.clear();
+        fill(text);
+        then(text);
+        if text.capacity() > 1 << 20 {
+            *text = Vec::new();
+        }
+    });
+}
+
+fn array_text(raw: &[u8], text: &mut Vec<u8>) {
+    let nested = Walker::new(raw, 0).any(|m| matches!(m.kind, Kind::Array | Kind::Object));
+    if nested {
+        text.extend_from_slice(raw);
+        return;
+    }
+    for (i, element) in Walker::new(raw, 0).enumerate() {
+        if i > 0 {
+            text.extend_from_slice(b"; ");
+        }
+        let value = &raw[element.value];
+        match element.kind {
+            Kind::String => unescape(&value[1..value.len().saturating_sub(1).max(1)], text),
+            Kind::Null => {}
+            _ => text.extend_from_slice(value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn text(text: &str, csv: &str) {
+        let mut out = Vec::new();
+        write_text(text.as_bytes(), true, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), csv);
+    }
+
+    #[track_caller]
+    fn value(raw: &str, csv: &str) {
+        let mut out = Vec::new();
+        write_value(raw.as_bytes(), true, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), csv);
+    }
+
+    #[test]
+    fn quoting() {
+        text("", "");
+        text("plain text é", "plain text é");
+        text("a,b", "\"a,b\"");
+        text("say \"hi\"", "\"say \"\"hi\"\"\"");
+        text("two\nlines", "\"two\nlines\"");
+        text("a\rb", "\"a\rb\"");
+        text("a;b", "\"a;b\"");
+        text("a\tb", "\"a\tb\"");
+        text(" edges ", " edges ");
+    }
+
+    #[test]
+    fn the_guard() {
+        text("=1+1", "'=1+1");
+        text("+x", "'+x");
+        text("-x", "'-x");
+        text("@SUM(A1)", "'@SUM(A1)");
+        text("\tx", "\"'\tx\"");
+        text("\r=x", "\"'\r=x\"");
+        text("\nx", "\"'\nx\"");
+        for wide in ["＝1", "＋1", "－1", "＠x"] {
+            text(wide, &format!("'{wide}"));
+        }
+        text("a;=1+1", "\"a;'=1+1\"");
+        text("a\t@x", "\"a\t'@x\"");
+        text("a;\t=x", "\"a;'\t'=x\"");
+        text("a; =x", "\"a; =x\"");
+        text("=a;-5", "\"'=a;'-5\"");
+        text("a;＝x", "\"a;'＝x\"");
+        text("'=x", "'=x");
+    }
+
+    #[test]
+    fn plain_numbers_are_exempt() {
+        for number in ["-5", "+5", "-5.25", "-1e400", "+1.5E-7"] {
+            text(number, number);
+        }
+        for formula in ["-", "-5.", "-.5", "-5e", "+1-1", "-5 ", "--5", "+1,5", "-١"] {
+            let mut out = Vec::new();
+            write_text(formula.as_bytes(), true, &mut out);
+            assert!(String::from_utf8(out).unwrap().trim_start_matches('"').starts_with('\''), "{formula}");
+        }
+    }
+
+    #[test]
+    fn values() {
+        value("null", "");
+        value("true", "true");
+        value("100.0", "100.0");
+        value("1e400", "1e400");
+        value("-123456789012345678901234567890", "-123456789012345678901234567890");
+        value("[]", "");
+        value("{}", "");
+        value("[1,\"a\",null,true]", "\"1; a; ; true\"");
+        value("[\"a\"]", "a");
+        value("[null]", "");
+        value("[\"=x\"]", "'=x");
+        value("[\"a\",{}]", "\"[\"\"a\"\",{}]\"");
+        value("[[1]]", "[[1]]");
+        value(r#""\ud83d\ude00 \"x\" \ud800""#, "\"😀 \"\"x\"\" \u{fffd}\"");
+        value(r#""\u003d1""#, "'=1");
+    }
+
+    #[test]
+    fn guarded_names_are_what_the_header_says() {
+        for name in ["a", "=x", "a;=x", "-5", "a\t@", "＝", ";;=", "\t\t=é"] {
+            let (mut guarded_here, mut out) = (Vec::new(), Vec::new());
+            write_text(guarded(name).as_bytes(), false, &mut guarded_here);
+            write_text(name.as_bytes(), true, &mut out);
+            assert_eq!(guarded_here, out, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn without_the_guard_text_is_kept() {
+        let mut out = Vec::new();
+        write_text(b"=1;+2", false, &mut out);
+        assert_eq!(out, b"\"=1;+2\"");
+    }
+}

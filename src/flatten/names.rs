@@ -1,0 +1,52 @@
+//! Header names: first come keeps the name, and all are unique, also with what
+//! the guard adds.
+
+use super::cell::guarded;
+use super::path::Path;
+use std::collections::HashSet;
+
+/// Names that always count as taken.
+pub(super) const OWN: [&str; 3] = ["received_at", "event_id", "more"];
+
+/// The names that a table's columns have.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    guard: bool,
+}
+
+impl Names {
+    pub(super) fn new(guard: bool) -> Self {
+        Self { taken: OWN.map(str::to_owned).into(), guard }
+    }
+
+    fn shown(&self, name: &str) -> String {
+        if self.guard { guarded(name) } else { name.to_owned() }
+    }
+
+    /// Takes `name` as it is for a column that must have it.
+    pub(super) fn claim(&mut self, name: &str) -> String {
+        let shown = self.shown(name);
+        self.taken.insert(shown.clone());
+        shown
+    }
+
+    /// Takes a name that already is as the header shows it.
+    pub(super) fn claim_shown(&mut self, shown: &str) {
+        self.taken.insert(shown.to_owned());
+    }
+
+    /// The name for `path`: what it wants, or its whole path, or that with ` (2)`, ` (3)`, … behind.
+    pub(super) fn assign(&mut self, wanted: Option<&str>, path: &Path) -> String {
+        let whole = path.whole();
+        let numbered = (2..).map(|n| format!("{whole} ({n})"));
+        let candidates = wanted.map(str::to_owned).into_iter().chain([whole.clone()]).chain(numbered);
+        for candidate in candidates {
+            let shown = self.shown(&candidate);
+            if self.taken.insert(shown.clone()) {
+                return shown;
+            }
+        }
+        whole
+    }
+}

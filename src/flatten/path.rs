@@ -1,0 +1,193 @@
+//! Paths: what makes two values of different events belong to one column.
+
+use serde::{Deserialize, Serialize};
+
+/// Between two keys. Not a byte of UTF-8, so no key can hold it.
+const BETWEEN: u8 = 0xFF;
+/// Before the number of an occurrence after the first.
+const AGAIN: u8 = 0xFE;
+/// Before the names of columns that no payload can make.
+const OWN: u8 = 0xFD;
+
+/// The identity of a column: the decoded keys that lead to it, and for a path that is repeated within one event, by a key
+/// repeated in an object, which occurrence it is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Path(Box<[u8]>);
+
+impl std::borrow::Borrow<[u8]> for Path {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Path {
+    /// The path of a column of rowhook's own: `received_at`, `event_id` or `more`.
+    #[must_use]
+    pub fn own(name: &str) -> Self {
+        Self([&[OWN], name.as_bytes()].concat().into())
+    }
+
+    /// The path through `keys`, the first time in an event.
+    #[must_use]
+    pub fn of(keys: &[&str]) -> Self {
+        let mut path = Vec::new();
+        for key in keys {
+            push_key(&mut path, |out| out.extend_from_slice(key.as_bytes()));
+        }
+        Self(path.into())
+    }
+
+    /// Whether it is a column of rowhook's own.
+    pub(super) fn is_own(&self) -> bool {
+        super::names::OWN.iter().any(|name| *self == Self::own(name))
+    }
+
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The keys joined with `.`, without the number of an occurrence.
+    #[must_use]
+    pub fn whole(&self) -> String {
+        let keys = match memchr::memchr(AGAIN, &self.0) {
+            Some(end) => &self.0[..end],
+            None => &self.0,
+        };
+        joined(keys)
+    }
+
+    /// What the column would like to be called: a custom field of Lessonly by its own name, all else by its whole path.
+    pub(super) fn wanted(&self) -> Option<String> {
+        let rest = custom(&self.0)?;
+        let unnamed = rest.is_empty() || matches!(rest[0], BETWEEN | AGAIN);
+        (!unnamed).then(|| Self(rest.into()).whole())
+    }
+}
+
+/// The path under `user.custom_fields`, if `path` is one. (Each key is preceded by its mark but the first.)
+pub(super) fn custom(path: &[u8]) -> Option<&[u8]> {
+    path.strip_prefix(b"user\xFFcustom_fields\xFF")
+}
+
+/// Appends a key that `write` writes. An empty first key is told apart from none by a mark of its own.
+pub(super) fn push_key(path: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    if !path.is_empty() {
+        path.push(BETWEEN);
+    }
+    let start = path.len();
+    write(path);
+    if start == 0 && path.is_empty() {
+        path.push(OWN);
+    }
+}
+
+/// Appends the number of an occurrence.
+pub(super) fn push_occurrence(path: &mut Vec<u8>, n: u32) {
+    path.push(AGAIN);
+    path.extend_from_slice(n.to_string().as_bytes());
+}
+
+/// The text of the keys in `path`, joined with `.`.
+pub(super) fn joined(path: &[u8]) -> String {
+    // An empty first key.
+    let path = path.strip_prefix(&[OWN]).unwrap_or(path);
+    let mut text = Vec::with_capacity(path.len());
+    for (i, key) in path.split(|&b| b == BETWEEN).enumerate() {
+        if i > 0 {
+            text.push(b'.');
+        }
+        text.extend_from_slice(key);
+    }
+    String::from_utf8(text).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
+}
+
+/// In checkpoints a path is its list of keys; an own column is a text, an occurrence the last element, a number.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Stored {
+    Own(String),
+    Keys(Vec<StoredKey>),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum StoredKey {
+    Key(String),
+    Occurrence(u32),
+}
+
+impl Serialize for Path {
+    fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        if self.is_own() {
+            return Stored::Own(text(&self.0[1..])).serialize(s);
+        }
+        let (keys, occurrence) = match memchr::memchr(AGAIN, &self.0) {
+            Some(at) => (&self.0[..at], text(&self.0[at + 1..]).parse().ok()),
+            None => (&self.0[..], None),
+        };
+        let keys = keys.strip_prefix(&[OWN]).unwrap_or(keys);
+        let mut stored: Vec<_> = keys.split(|&b| b == BETWEEN).map(|key| StoredKey::Key(text(key))).collect();
+        stored.extend(occurrence.map(StoredKey::Occurrence));
+        Stored::Keys(stored).serialize(s)
+    }
+}
+
+impl<'de> Deserialize<'de> for Path {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let keys = match Stored::deserialize(d)? {
+            Stored::Own(name) => return Ok(Self::own(&name)),
+            Stored::Keys(keys) => keys,
+        };
+        let mut path = Vec::new();
+        for key in &keys {
+            match key {
+                StoredKey::Key(key) => push_key(&mut path, |out| out.extend_from_slice(key.as_bytes())),
+                StoredKey::Occurrence(n) => push_occurrence(&mut path, *n),
+            }
+        }
+        Ok(Self(path.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_read_back_from_checkpoints() {
+        let mut again = Path::of(&["a"]).0.into_vec();
+        push_occurrence(&mut again, 2);
+        let paths = [
+            (Path::own("more"), r#""more""#),
+            (Path::of(&["user", "id"]), r#"["user","id"]"#),
+            (Path::of(&[""]), r#"[""]"#),
+            (Path::of(&["", ""]), r#"["",""]"#),
+            (Path::of(&["", "a"]), r#"["","a"]"#),
+            (Path::of(&["a.b", "ü"]), r#"["a.b","ü"]"#),
+            (Path(again.into()), r#"["a",2]"#),
+        ];
+        for (path, json) in paths {
+            assert_eq!(serde_json::to_string(&path).unwrap(), json);
+            assert_eq!(serde_json::from_str::<Path>(json).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn names_of_paths() {
+        assert_eq!(Path::of(&["a", "", "b"]).whole(), "a..b");
+        assert_eq!(Path::of(&[""]).whole(), "");
+        assert_eq!(Path::of(&["", ""]).whole(), ".");
+        let wanted = |keys: &[&str]| Path::of(keys).wanted();
+        assert_eq!(wanted(&["user", "custom_fields", "Address", "city"]).as_deref(), Some("Address.city"));
+        assert_eq!(wanted(&["user", "custom_fields", ""]), None);
+        assert_eq!(wanted(&["user", "custom_fields", "", "x"]), None);
+        assert_eq!(wanted(&["user", "custom_fields"]), None);
+        assert_ne!(Path::of(&[""]), Path::of(&["", ""]));
+        assert_ne!(Path::of(&["a.b"]), Path::of(&["a", "b"]));
+    }
+}

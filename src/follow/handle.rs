@@ -1,0 +1,66 @@
+//! Asking the follower for tables: the answer comes when they have every row
+//! up to a seq, and is taken in one step, so that a reader sees one version.
+
+use super::catalog::Catalog;
+use crate::event::{Day, Seq, SourceName};
+use crate::journal::Shared;
+use crate::table::Snapshot;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// How long a reader waits for a table to have every row.
+pub const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// A reader's request.
+pub struct Request {
+    /// Whose tables.
+    pub source: SourceName,
+    /// Of which days.
+    pub days: RangeInclusive<Day>,
+    /// Every record up to this one must be in them.
+    pub target: Seq,
+    /// When nobody waits any more.
+    pub until: Instant,
+    /// Where the answer goes: the tables that are written to at the moment. All others stand as their checkpoints say.
+    pub reply: oneshot::Sender<Vec<Snapshot>>,
+}
+
+/// The tables cannot be had now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the table does not have every row yet")]
+pub struct Unavailable;
+
+/// How the rest of the program reaches the follower.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) requests: Sender<Request>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) catalog: Arc<Catalog>,
+}
+
+impl Handle {
+    /// Which days there are.
+    #[must_use]
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The open tables of `source` within `days`, with every row that was acknowledged before this call.
+    ///
+    /// # Errors
+    /// When they are not that far after [`WAIT_MAX`].
+    pub async fn tables(&self, source: SourceName, days: RangeInclusive<Day>) -> Result<Vec<Snapshot>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let target = self.shared.last_seq();
+        let until = Instant::now() + WAIT_MAX;
+        self.requests.send(Request { source, days, target, until, reply }).map_err(|_| Unavailable)?;
+        self.shared.wake();
+        match tokio::time::timeout(WAIT_MAX, answer).await {
+            Ok(Ok(tables)) => Ok(tables),
+            _ => Err(Unavailable),
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! The writing half: follows the journal by seq and keeps the tables up with
+//! it. Never a queue that could overflow: what a table does not have yet is
+//! read from the journal again, after a crash as after a full disk.
+//!
+//! - [`Follower`]: one step at a time, on a thread of its own
+//! - [`catalog`]: which days there are, for lists
+//! - [`handle`]: how readers ask for a table that has every acknowledged row
+//!
+//! The only place that knows both the journal and the tables.
+
+pub mod catalog;
+mod follower;
+pub mod handle;
+
+pub use catalog::{Catalog, Summary};
+pub use follower::{Follower, FollowOptions};
+pub use handle::{Handle, Request, Unavailable};

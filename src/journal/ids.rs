@@ -1,0 +1,184 @@
+//! The ids of the dedup window over restarts: files of 24-byte records, id and
+//! milliseconds, that follow each other. What they hold stands in the journal
+//! too; they only save reading it.
+
+use super::seen::Seen;
+use crate::disk::{Open, SharedDisk, SharedFile, read_range};
+use crate::event::{Id, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::PathBuf;
+
+const RECORD: usize = 24;
+/// Records in a file before the next one starts: 24 MB.
+const FILE_RECORDS: u64 = 1_000_000;
+/// Bytes kept back before they are written.
+const BUFFER: usize = 64 * 1024;
+
+/// How much of the files is synced: all files before `file`, and `records` of that one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Mark {
+    /// The number of the file, from 1; 0 for none.
+    pub file: u64,
+    /// Records in it.
+    pub records: u64,
+}
+
+/// The files, open for appending.
+pub struct IdLog {
+    disk: SharedDisk,
+    dir: PathBuf,
+    file: Option<SharedFile>,
+    at: Mark,
+    buffer: Vec<u8>,
+    files_max: u64,
+    /// After a failed write nothing is known of the file: the next sync writes all ids into a new one.
+    broken: bool,
+}
+
+impl IdLog {
+    /// Reads the ids up to `mark` into `seen`, and goes on from there.
+    ///
+    /// # Errors
+    /// Whatever the disk answers, or when a file is shorter than `mark` says.
+    pub fn open(disk: SharedDisk, dir: PathBuf, mark: Mark, ids_max: usize, seen: &mut Seen) -> io::Result<Self> {
+        disk.create_dir(&dir)?;
+        let files_max = ids_max as u64 / FILE_RECORDS + 2;
+        let mut log = Self { disk, dir, file: None, at: mark, buffer: Vec::new(), files_max, broken: false };
+        let first = mark.file.saturating_sub(files_max).max(1);
+        for number in first..=mark.file {
+            let wanted = if number == mark.file { Some(mark.records) } else { None };
+            log.load(number, wanted, seen)?;
+        }
+        log.remove_others(first)?;
+        Ok(log)
+    }
+
+    fn path(&self, number: u64) -> PathBuf {
+        self.dir.join(format!("{number:08}.ids"))
+    }
+
+    fn load(&mut self, number: u64, wanted: Option<u64>, seen: &mut Seen) -> io::Result<()> {
+        let file = match self.disk.open(&self.path(number), Open::Write) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound && wanted.is_none() => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let records = wanted.unwrap_or(file.stat()?.bytes / RECORD as u64);
+        let end = records * RECORD as u64;
+        let (mut chunk, mut at) = (Vec::new(), 0);
+        while at < end {
+            let until = end.min(at + 1_000 * RECORD as u64);
+            read_range(&*file, at..until, &mut chunk)?;
+            if chunk.len() as u64 != until - at {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            for record in chunk.chunks_exact(RECORD) {
+                let (id, ms) = decode(record);
+                if !seen.contains(id) {
+                    seen.insert(id, ms);
+                }
+            }
+            at = until;
+        }
+        if wanted.is_some() {
+            file.set_len(end)?;
+            self.file = Some(file);
+        }
+        Ok(())
+    }
+
+    /// Removes what is older than `first`, and what a crash left behind the newest.
+    fn remove_others(&self, first: u64) -> io::Result<()> {
+        for name in self.disk.list(&self.dir)? {
+            let number = name.strip_suffix(".ids").and_then(|n| n.parse::<u64>().ok());
+            if number.is_some_and(|n| n < first || n > self.at.file) {
+                self.disk.remove(&self.dir.join(name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Appends an id; written now and then, synced by [`IdLog::sync`].
+    pub fn push(&mut self, id: Id, at: Timestamp) {
+        if self.broken {
+            return;
+        }
+        self.buffer.extend_from_slice(&id.0);
+        self.buffer.extend_from_slice(&at.millis().to_le_bytes());
+        if self.buffer.len() >= BUFFER && self.flush().is_err() {
+            self.broken = true;
+            self.buffer = Vec::new();
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.buffer.is_empty() {
+            if self.file.is_none() || self.at.records >= FILE_RECORDS {
+                self.next_file()?;
+            }
+            let Some(file) = &self.file else { return Ok(()) };
+            let room = usize::try_from(FILE_RECORDS - self.at.records).unwrap_or(0) * RECORD;
+            let now = room.min(self.buffer.len());
+            file.write_at(&self.buffer[..now], self.at.records * RECORD as u64)?;
+            self.at.records += (now / RECORD) as u64;
+            self.buffer.drain(..now);
+        }
+        Ok(())
+    }
+
+    fn next_file(&mut self) -> io::Result<()> {
+        if let Some(full) = self.file.take() {
+            full.sync()?;
+        }
+        self.at = Mark { file: self.at.file + 1, records: 0 };
+        self.file = Some(self.disk.open(&self.path(self.at.file), Open::Fresh)?);
+        self.disk.sync_dir(&self.dir)?;
+        let oldest = self.at.file.saturating_sub(self.files_max);
+        if oldest > 0 {
+            // One that cannot be removed now is removed at the next start.
+            let _ = self.disk.remove(&self.path(oldest));
+        }
+        Ok(())
+    }
+
+    /// Makes all ids durable and tells how far they go. After an earlier failure it writes all of `seen` anew.
+    ///
+    /// # Errors
+    /// Whatever the disk answers; the mark before stays true.
+    pub fn sync(&mut self, seen: &Seen) -> io::Result<Mark> {
+        let done = self.try_sync(seen);
+        if done.is_err() {
+            self.broken = true;
+            self.buffer = Vec::new();
+        }
+        done
+    }
+
+    fn try_sync(&mut self, seen: &Seen) -> io::Result<Mark> {
+        if self.broken {
+            self.file = None;
+            self.buffer = Vec::new();
+            for (id, at) in seen.iter() {
+                self.buffer.extend_from_slice(&id.0);
+                self.buffer.extend_from_slice(&at.millis().to_le_bytes());
+                if self.buffer.len() >= BUFFER {
+                    self.flush()?;
+                }
+            }
+            self.broken = false;
+        }
+        self.flush()?;
+        if let Some(file) = &self.file {
+            file.sync()?;
+        }
+        Ok(self.at)
+    }
+}
+
+fn decode(record: &[u8]) -> (Id, Timestamp) {
+    let (mut id, mut ms) = ([0; 16], [0; 8]);
+    id.copy_from_slice(&record[..16]);
+    ms.copy_from_slice(&record[16..RECORD]);
+    (Id(id), Timestamp::from_millis(i64::from_le_bytes(ms)))
+}

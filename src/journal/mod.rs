@@ -1,0 +1,28 @@
+//! The journal: every event, one JSON object a line, durable before anybody is
+//! told so. It is the only truth; all else can be made from it again.
+//!
+//! - [`record`]: one line, written and read
+//! - [`segment`]: the files, their first lines, their chain
+//! - [`seen`], [`ids`]: which events were stored, in memory and over restarts
+//! - [`writer`]: many events, one write, one sync
+//! - [`recovery`]: what a start finds, keeps, cuts or refuses
+//! - [`reader`]: from a position on, never past what is synced
+//! - [`refused`]: bodies that could not become events
+//!
+//! Does not know: what a payload holds, what a table is, who asked.
+
+mod ids;
+pub mod reader;
+pub mod record;
+pub mod recovery;
+pub mod refused;
+pub mod seen;
+pub mod segment;
+mod shared;
+pub mod writer;
+
+pub use reader::{Block, Reader};
+pub use recovery::{Opened, RecoveryError, open};
+pub use segment::Cursor;
+pub use shared::{Health, Shared};
+pub use writer::{Event, Events, Incoming, Journal, Options, Verdict};

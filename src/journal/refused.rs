@@ -1,0 +1,234 @@
+//! Bodies that were authenticated but could not become events: kept whole, one
+//! JSON object a line, so that a person can mend and deliver them again. Each
+//! is kept once however often it is retried, and a day's file has a limit.
+
+use super::seen::Seen;
+use crate::disk::{Open, SharedDisk, SharedFile, read_range};
+use crate::event::{Day, Id, SourceName, Timestamp};
+use crate::layout::Layout;
+use base64::Engine as _;
+use chrono_tz::Tz;
+use serde::Serialize;
+use std::collections::HashSet;
+use std::io;
+
+/// A body as it came.
+#[derive(Debug, Clone)]
+pub struct RefusedBody {
+    /// Its identity, in a space of its own.
+    pub id: Id,
+    /// Where it came from.
+    pub source: SourceName,
+    /// The status that answers it: 400 or 422.
+    pub status: u16,
+    /// Why.
+    pub reason: String,
+    /// The Content-Type that it had.
+    pub content_type: Option<String>,
+    /// The body, decoded where that was possible.
+    pub body: Vec<u8>,
+}
+
+/// What became of one body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is in the file, durable.
+    Kept,
+    /// The day's file is full.
+    Full,
+    /// The disk refused.
+    Failed,
+}
+
+/// Ids of refused bodies that are remembered.
+const IDS_MAX: usize = 100_000;
+const DAYS: u32 = 7;
+
+/// The writing end of the rejected files. Used by one thread.
+pub struct Refused {
+    disk: SharedDisk,
+    layout: Layout,
+    zone: Tz,
+    bytes_max: u64,
+    seen: Seen,
+    open: Option<(Day, SharedFile, u64)>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    id: String,
+    received_at: Timestamp,
+    source: &'a SourceName,
+    status: u16,
+    reason: &'a str,
+    content_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    body_base64: Option<String>,
+}
+
+impl Refused {
+    /// Opens the rejected files below `layout`; the ids of the last week are read from them.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn open(disk: SharedDisk, layout: Layout, zone: Tz, bytes_max: u64, now: Timestamp) -> io::Result<Self> {
+        disk.create_dir(&layout.rejected_dir())?;
+        let mut refused = Self { disk, layout, zone, bytes_max, seen: Seen::new(IDS_MAX, DAYS), open: None };
+        let today = now.day(zone);
+        for back in (0..=i64::from(DAYS)).rev() {
+            refused.load(today.plus(-back))?;
+        }
+        Ok(refused)
+    }
+
+    fn load(&mut self, day: Day) -> io::Result<()> {
+        let file = match self.disk.open(&self.layout.rejected(day), Open::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(e) => return Err(e),
+        };
+        let noon = Timestamp::start_of(day, self.zone);
+        let (mut piece, mut at, mut line_start) = (Vec::new(), 0, true);
+        loop {
+            read_range(&*file, at..at + (1 << 20), &mut piece)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            let mut rest = piece.as_slice();
+            while !rest.is_empty() {
+                if line_start {
+                    if rest.len() < ID_END && (piece.len() >= 1 << 20) {
+                        break;
+                    }
+                    if let Some(id) = line_id(rest)
+                        && !self.seen.contains(id)
+                    {
+                        self.seen.insert(id, noon);
+                    }
+                }
+                let end = memchr::memchr(b'\n', rest);
+                line_start = end.is_some();
+                rest = &rest[end.map_or(rest.len(), |e| e + 1)..];
+            }
+            at += (piece.len() - rest.len()) as u64;
+        }
+    }
+
+    /// Makes all of `bodies` durable that were not kept before, with one sync. One answer each.
+    pub fn keep(&mut self, bodies: &[RefusedBody], now: Timestamp) -> Vec<Kept> {
+        self.seen.expire(now);
+        let day = now.day(self.zone);
+        let opened = self.open_day(day);
+        let start = self.open.as_ref().map_or(0, |open| open.2);
+        let mut fresh = HashSet::new();
+        let mut text = Vec::new();
+        let mut answers = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            if self.seen.contains(body.id) || fresh.contains(&body.id) {
+                answers.push(Kept::Kept);
+                continue;
+            }
+            let before = text.len();
+            body.write(now, &mut text);
+            if start + text.len() as u64 > self.bytes_max {
+                text.truncate(before);
+                answers.push(Kept::Full);
+            } else {
+                fresh.insert(body.id);
+                answers.push(Kept::Kept);
+            }
+        }
+        if fresh.is_empty() {
+            return answers;
+        }
+        if let Err(error) = opened.and_then(|()| self.append(&text)) {
+            tracing::error!(%error, "a refused body could not be kept");
+            // Nothing is known of what this descriptor wrote: the next body opens the file anew and cuts it here.
+            self.open = None;
+            for (answer, body) in answers.iter_mut().zip(bodies) {
+                if fresh.contains(&body.id) {
+                    *answer = Kept::Failed;
+                }
+            }
+            return answers;
+        }
+        for body in bodies {
+            if fresh.remove(&body.id) {
+                self.seen.insert(body.id, now);
+            }
+        }
+        answers
+    }
+
+    fn open_day(&mut self, day: Day) -> io::Result<()> {
+        if self.open.as_ref().is_some_and(|open| open.0 == day) {
+            return Ok(());
+        }
+        self.open = None;
+        let path = self.layout.rejected(day);
+        let (file, new) = match self.disk.open(&path, Open::Write) {
+            Ok(file) => (file, false),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => (self.disk.open(&path, Open::New)?, true),
+            Err(e) => return Err(e),
+        };
+        let bytes = if new { 0 } else { whole_lines(&*file)? };
+        if file.stat()?.bytes > bytes {
+            file.set_len(bytes)?;
+        }
+        self.disk.sync_dir(&self.layout.rejected_dir())?;
+        self.open = Some((day, file, bytes));
+        Ok(())
+    }
+
+    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+        let Some((_, file, bytes)) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+        file.write_at(text, *bytes)?;
+        file.sync()?;
+        *bytes += text.len() as u64;
+        Ok(())
+    }
+}
+
+/// `{"id":"` and 32 digits.
+const ID_END: usize = 7 + 32;
+
+fn line_id(line: &[u8]) -> Option<Id> {
+    Id::from_hex(line.strip_prefix(b"{\"id\":\"")?.get(..32)?)
+}
+
+/// How much of a file is whole lines; what follows was never acknowledged.
+fn whole_lines(file: &dyn crate::disk::File) -> io::Result<u64> {
+    let mut end = file.stat()?.bytes;
+    let mut piece = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(1 << 16);
+        read_range(file, start..end, &mut piece)?;
+        if let Some(at) = memchr::memrchr(b'\n', &piece) {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
+impl RefusedBody {
+    fn write(&self, now: Timestamp, out: &mut Vec<u8>) {
+        let text = std::str::from_utf8(&self.body).ok();
+        let line = Line {
+            id: self.id.to_string(),
+            received_at: now,
+            source: &self.source,
+            status: self.status,
+            reason: &self.reason,
+            content_type: self.content_type.as_deref(),
+            body: text,
+            body_base64: text.is_none().then(|| base64::engine::general_purpose::STANDARD.encode(&self.body)),
+        };
+        // Nothing in a line can fail to be JSON.
+        if serde_json::to_writer(&mut *out, &line).is_ok() {
+            out.push(b'\n');
+        }
+    }
+}

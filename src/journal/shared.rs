@@ -1,0 +1,121 @@
+//! What the writer tells the rest of the program: how far the journal is
+//! durable, which segments there are, whether it can store.
+
+use super::segment::{Cursor, Segment};
+use crate::event::{Day, Seq};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// Whether events can be made durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// They can.
+    Ready,
+    /// They cannot, and why; it is tried again every second.
+    Failing(String),
+}
+
+/// The synced state of the journal, as all threads see it.
+///
+/// A std mutex: it is held for a few assignments, never across a write or an await.
+#[derive(Debug)]
+pub struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct State {
+    segments: Vec<Segment>,
+    last: Seq,
+    health: Health,
+    /// Set by whoever wants the waiting thread to look around.
+    woken: bool,
+}
+
+impl Shared {
+    pub(super) fn new(segments: Vec<Segment>, last: Seq) -> Self {
+        let state = State { segments, last, health: Health::Ready, woken: false };
+        Self { state: Mutex::new(state), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change is a whole assignment: what a panicking thread left is usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The seq of the last event that is durable; 0 when there is none.
+    #[must_use]
+    pub fn last_seq(&self) -> Seq {
+        self.lock().last
+    }
+
+    /// The end of what is durable, and its seq.
+    #[must_use]
+    pub fn end(&self) -> (Cursor, Seq) {
+        let state = self.lock();
+        let end = state.segments.last().map(|s| Cursor { segment: s.number, offset: s.bytes });
+        (end.unwrap_or_default(), state.last)
+    }
+
+    /// The segment with this number.
+    #[must_use]
+    pub fn segment(&self, number: u64) -> Option<Segment> {
+        let state = self.lock();
+        let first = state.segments.first()?.number;
+        let at = usize::try_from(number.checked_sub(first)?).ok()?;
+        state.segments.get(at).cloned()
+    }
+
+    /// The number of the first segment at or after `number`.
+    #[must_use]
+    pub fn at_or_after(&self, number: u64) -> Option<u64> {
+        let state = self.lock();
+        let (first, last) = (state.segments.first()?.number, state.segments.last()?.number);
+        (number <= last).then_some(number.max(first))
+    }
+
+    /// The number of the first segment of `day`.
+    #[must_use]
+    pub fn first_of(&self, day: Day) -> Option<u64> {
+        self.lock().segments.iter().find(|s| s.day == day).map(|s| s.number)
+    }
+
+    /// Whether events can be stored.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.lock().health.clone()
+    }
+
+    pub(super) fn set_health(&self, health: Health) {
+        self.lock().health = health;
+    }
+
+    pub(super) fn add_segment(&self, segment: Segment) {
+        self.lock().segments.push(segment);
+    }
+
+    pub(super) fn advance(&self, bytes: u64, last: Seq) {
+        let mut state = self.lock();
+        if let Some(segment) = state.segments.last_mut() {
+            segment.bytes = bytes;
+        }
+        state.last = last;
+        state.woken = true;
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Makes [`Shared::wait`] return.
+    pub fn wake(&self) {
+        self.lock().woken = true;
+        self.changed.notify_one();
+    }
+
+    /// Waits until something was stored or [`Shared::wake`] was called, `limit` at most. For one thread only.
+    pub fn wait(&self, limit: Duration) {
+        let state = self.lock();
+        let waited = self.changed.wait_timeout_while(state, limit, |s| !s.woken);
+        waited.unwrap_or_else(PoisonError::into_inner).0.woken = false;
+    }
+}

@@ -1,0 +1,389 @@
+//! Making events durable: all that wait share one write and one sync (group
+//! commit), and are answered only then.
+//!
+//! A write or sync that fails fails its batch. The descriptor is never used
+//! again: after a failed fdatasync the page cache says "clean" of pages that
+//! never reached the disk. [`Journal::recover`] goes on in a new segment, whose
+//! first line says how long the one before is good.
+
+use super::ids::{IdLog, Mark};
+use super::record::Record;
+use super::seen::Seen;
+use super::segment::{Cursor, FirstLine, Previous, Segment};
+use super::shared::{Health, Shared};
+use crate::disk::{Open, SharedDisk, SharedFile, replace};
+use crate::event::{Day, Id, Seq, SourceName, Timestamp};
+use crate::layout::{Layout, segment_name};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// What the journal needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// The zone whose midnight starts a segment.
+    pub zone: Tz,
+    /// How long an id is remembered.
+    pub dedup_days: u32,
+    /// How many ids are remembered.
+    pub ids_max: usize,
+}
+
+/// One event of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Its identity.
+    pub id: Id,
+    /// Its payload, within the request's text.
+    pub payload: Range<usize>,
+}
+
+/// The events of a request: nearly always one, and then without an allocation for the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Events {
+    /// One object.
+    One([Event; 1]),
+    /// An array.
+    Many(Vec<Event>),
+}
+
+impl Events {
+    /// All of them, in order.
+    #[must_use]
+    pub fn all(&self) -> &[Event] {
+        match self {
+            Self::One(one) => one,
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// A request's events, checked and ready to be stored: all or none.
+#[derive(Debug, Clone)]
+pub struct Incoming {
+    /// Where they came from.
+    pub source: SourceName,
+    /// Whether an event that was stored before is not stored again.
+    pub once: bool,
+    /// The text that holds the payloads, without insignificant white space.
+    pub text: Vec<u8>,
+    /// The events in it.
+    pub events: Events,
+}
+
+/// What became of one [`Incoming`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// All is durable.
+    Stored {
+        /// Events that were written now.
+        stored: usize,
+        /// Events that were there already.
+        duplicates: usize,
+    },
+    /// Nothing of it may be counted on. A retry is safe.
+    Failed,
+}
+
+/// How far the journal is known to be whole, and the ids with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Checkpoint {
+    pub end: Cursor,
+    pub last_seq: Seq,
+    pub last_received_at: Timestamp,
+    pub ids: Mark,
+}
+
+/// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
+const PIECE_BYTES: usize = 1 << 20;
+/// What a new segment must be able to hold before it is made.
+const PROBE_BYTES: usize = 256 * 1024;
+const DAY_MS: i64 = 86_400_000;
+
+/// The writing end of the journal. There is one in a process, used by one thread.
+pub struct Journal {
+    pub(super) disk: SharedDisk,
+    pub(super) layout: Layout,
+    pub(super) options: Options,
+    pub(super) shared: Arc<Shared>,
+    pub(super) tail: Tail,
+    pub(super) last_seq: Seq,
+    pub(super) last_received_at: Timestamp,
+    pub(super) seen: Seen,
+    pub(super) ids: IdLog,
+    pub(super) buffer: Vec<u8>,
+    pub(super) batch_ids: HashSet<Id>,
+    pub(super) checkpointed: Option<Cursor>,
+    pub(super) left_early: bool,
+    pub(super) failed_bytes: usize,
+}
+
+/// Where the next batch goes.
+pub(super) enum Tail {
+    /// Behind the last one.
+    Open(OpenSegment),
+    /// Into a segment yet to be made; `previous` is the one before.
+    Next { previous: Previous },
+    /// Nowhere, until [`Journal::recover`] succeeds.
+    Broken { previous: Previous },
+}
+
+pub(super) struct OpenSegment {
+    pub number: u64,
+    pub day: Day,
+    pub file: SharedFile,
+    pub bytes: u64,
+}
+
+impl Journal {
+    /// What other threads may know of it.
+    #[must_use]
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
+    /// Whether it can store nothing until [`Journal::recover`] succeeds.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        matches!(self.tail, Tail::Broken { .. })
+    }
+
+    /// Makes all events of `incoming` durable that are not yet, in their order, with one sync. One verdict each.
+    pub fn commit(&mut self, incoming: &[Incoming], now: Timestamp) -> Vec<Verdict> {
+        self.seen.expire(now);
+        self.batch_ids.clear();
+        let mut fresh: Vec<(&Incoming, &Event)> = Vec::with_capacity(incoming.len());
+        let mut waits = Vec::with_capacity(incoming.len());
+        let mut verdicts = Vec::with_capacity(incoming.len());
+        for request in incoming {
+            let (mut stored, mut known, mut twins) = (0, 0, 0);
+            for event in request.events.all() {
+                if request.once && self.seen.contains(event.id) {
+                    known += 1;
+                } else if request.once && !self.batch_ids.insert(event.id) {
+                    twins += 1;
+                } else {
+                    stored += 1;
+                    fresh.push((request, event));
+                }
+            }
+            waits.push(stored + twins > 0);
+            verdicts.push(Verdict::Stored { stored, duplicates: known + twins });
+        }
+        if fresh.is_empty() {
+            return verdicts;
+        }
+        if let Err(error) = self.append(&fresh, now) {
+            self.fail(&error);
+            for (verdict, waits) in verdicts.iter_mut().zip(waits) {
+                if waits {
+                    *verdict = Verdict::Failed;
+                }
+            }
+        }
+        verdicts
+    }
+
+    /// Writes and syncs the batch; after that it counts.
+    fn append(&mut self, fresh: &[(&Incoming, &Event)], now: Timestamp) -> io::Result<()> {
+        if self.is_broken() {
+            return Err(io::Error::other("the journal waits for the disk"));
+        }
+        let received_at = self.stamp(now)?;
+        let Tail::Open(segment) = &mut self.tail else { return Err(io::ErrorKind::NotFound.into()) };
+        let batch = self.last_seq.next();
+        let mut seq = self.last_seq;
+        let (mut end, mut text) = (segment.bytes, Vec::with_capacity(24));
+        received_at.write(&mut text);
+        self.buffer.clear();
+        self.failed_bytes = 0;
+        for (nth, (request, event)) in fresh.iter().enumerate() {
+            seq = seq.next();
+            let record = Record {
+                seq,
+                batch,
+                left: (fresh.len() - nth - 1) as u64,
+                received_at: &text,
+                source: request.source.as_str(),
+                id: &event.id.hex(),
+                payload: request.text.get(event.payload.clone()).unwrap_or_default(),
+            };
+            record.write(&mut self.buffer);
+            if self.buffer.len() >= PIECE_BYTES || record.left == 0 {
+                self.failed_bytes += self.buffer.len();
+                segment.file.write_at(&self.buffer, end)?;
+                end += self.buffer.len() as u64;
+                self.buffer.clear();
+            }
+        }
+        segment.file.sync()?;
+        segment.bytes = end;
+        self.failed_bytes = 0;
+        self.buffer.shrink_to(PIECE_BYTES);
+        self.last_seq = seq;
+        self.last_received_at = received_at;
+        for (_, event) in fresh {
+            self.remember(event.id, received_at);
+        }
+        self.shared.advance(end, seq);
+        Ok(())
+    }
+
+    /// An id counts as seen from here on: after its sync.
+    fn remember(&mut self, id: Id, at: Timestamp) {
+        if self.seen.contains(id) {
+            return;
+        }
+        self.ids.push(id, at);
+        let Some(age_ms) = self.seen.insert(id, at) else { return };
+        let early = age_ms < 15 * 60_000;
+        if early && !self.left_early {
+            tracing::warn!(
+                seconds = age_ms / 1000,
+                "ids leave the dedup window sooner than a sender may retry; raise dedup.ids_max"
+            );
+        }
+        self.left_early = early;
+    }
+
+    /// The moment for a batch, never earlier than the last one's, with the segment of its day open. Only a clock that went
+    /// back by more than a day is followed, into a new segment: else a clock that was once a year ahead would stamp a year
+    /// of events with that moment.
+    fn stamp(&mut self, now: Timestamp) -> io::Result<Timestamp> {
+        let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
+        let moment = if far_back { now } else { now.max(self.last_received_at) };
+        let day = moment.day(self.options.zone);
+        let previous = match &self.tail {
+            // The segment's day may be the later one when the zone was changed: then it goes on until that day is over.
+            Tail::Open(open) if open.day == day || (open.day > day && !far_back) => return Ok(moment),
+            Tail::Open(open) => Previous { segment: open.number, bytes: open.bytes },
+            Tail::Next { previous } | Tail::Broken { previous } => *previous,
+        };
+        self.start_segment(day, previous)?;
+        Ok(moment)
+    }
+
+    /// Makes the next segment: its first line and its name are durable before anything follows.
+    fn start_segment(&mut self, day: Day, previous: Previous) -> io::Result<()> {
+        let dir = self.layout.journal_dir();
+        self.tail = Tail::Next { previous };
+        let first = FirstLine {
+            rowhook: 1,
+            segment: previous.segment + 1,
+            day,
+            first_seq: self.last_seq.next(),
+            previous,
+        };
+        let line = first.encode();
+        let (path, file) = (1..)
+            .map(|nth| dir.join(segment_name(day, nth)))
+            .find_map(|path| match self.disk.open(&path, Open::New) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
+                opened => Some(opened.map(|file| (path, file))),
+            })
+            .unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
+        let written = file.write_at(&line, 0).and_then(|()| file.sync()).and_then(|()| self.disk.sync_dir(&dir));
+        if let Err(error) = written {
+            let _ = self.disk.remove(&path);
+            return Err(error);
+        }
+        let bytes = line.len() as u64;
+        self.shared.add_segment(Segment { number: first.segment, day, first_seq: first.first_seq, path, bytes });
+        self.tail = Tail::Open(OpenSegment { number: first.segment, day, file, bytes });
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &io::Error) {
+        let previous = match &self.tail {
+            Tail::Open(open) => Previous { segment: open.number, bytes: open.bytes },
+            Tail::Next { previous } => *previous,
+            Tail::Broken { .. } => return,
+        };
+        tracing::error!(%error, "the journal cannot be written; deliveries are refused until it can");
+        // Dropping the descriptor here is what makes sure that it is never used again.
+        self.tail = Tail::Broken { previous };
+        self.shared.set_health(Health::Failing(error.to_string()));
+    }
+
+    /// After a failure: when the disk holds what it is given again, goes on in a new segment.
+    ///
+    /// # Errors
+    /// What is still wrong with the disk.
+    pub fn recover(&mut self, now: Timestamp) -> io::Result<()> {
+        let Tail::Broken { previous } = &self.tail else { return Ok(()) };
+        let previous = *previous;
+        let outcome = self.cut_failed(previous).and_then(|()| self.probe()).and_then(|()| {
+            let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
+            let moment = if far_back { now } else { now.max(self.last_received_at) };
+            self.start_segment(moment.day(self.options.zone), previous)
+        });
+        match outcome {
+            Ok(()) => {
+                tracing::info!("the journal goes on in a new segment");
+                self.shared.set_health(Health::Ready);
+                Ok(())
+            }
+            Err(error) => {
+                self.tail = Tail::Broken { previous };
+                self.shared.set_health(Health::Failing(error.to_string()));
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the failed batch off the old segment, so that the file reads well and gives its room back. Only a courtesy: what
+    /// counts is the length that the next segment's first line tells.
+    fn cut_failed(&self, previous: Previous) -> io::Result<()> {
+        if let Some(segment) = self.shared.segment(previous.segment)
+            && let Ok(file) = self.disk.open(&segment.path, Open::Write)
+            && file.stat()?.bytes > previous.bytes
+        {
+            let _ = file.set_len(previous.bytes);
+        }
+        Ok(())
+    }
+
+    /// Proves that the disk takes as much as was refused, before a segment is made: a full disk would otherwise collect a
+    /// first line every second.
+    fn probe(&self) -> io::Result<()> {
+        let path = self.layout.journal_dir().join(".probe");
+        let file = self.disk.open(&path, Open::Fresh)?;
+        let zeros = vec![0; PROBE_BYTES];
+        let pieces = self.failed_bytes.div_ceil(PROBE_BYTES).max(1);
+        let written = (0..pieces).try_for_each(|n| file.write_at(&zeros, (n * PROBE_BYTES) as u64));
+        let synced = written.and_then(|()| file.sync());
+        drop(file);
+        self.disk.remove(&path).and(synced)
+    }
+
+    /// Remembers how far the journal is whole, so that a start need not read it all. Does nothing when nothing was stored since.
+    ///
+    /// # Errors
+    /// Whatever the disk answers; the last checkpoint stays.
+    pub fn checkpoint(&mut self) -> io::Result<()> {
+        let (end, last_seq) = self.shared.end();
+        if end.segment == 0 || self.checkpointed == Some(end) {
+            return Ok(());
+        }
+        let ids = self.ids.sync(&self.seen)?;
+        let checkpoint = Checkpoint { end, last_seq, last_received_at: self.last_received_at, ids };
+        let json = serde_json::to_vec(&checkpoint)?;
+        replace(&*self.disk, &self.layout.journal_checkpoint(), &json)?;
+        self.checkpointed = Some(end);
+        Ok(())
+    }
+
+    /// Bytes stored since the last checkpoint, as far as one segment tells.
+    #[must_use]
+    pub fn since_checkpoint(&self) -> u64 {
+        let end = self.shared.end().0;
+        match self.checkpointed {
+            Some(at) if at.segment == end.segment => end.offset - at.offset,
+            _ => end.offset,
+        }
+    }
+}

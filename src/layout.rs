@@ -1,0 +1,152 @@
+//! Every name below the output directory, in one place. Touches no disk.
+
+use crate::event::{Day, SourceName};
+use std::path::{Path, PathBuf};
+
+/// The output directory and where everything is in it.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// The layout below `root`.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The output directory itself.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Every event, one JSON object a line.
+    #[must_use]
+    pub fn journal_dir(&self) -> PathBuf {
+        self.root.join("journal")
+    }
+
+    /// Bodies that were authenticated but unusable.
+    #[must_use]
+    pub fn rejected_dir(&self) -> PathBuf {
+        self.root.join("rejected")
+    }
+
+    /// The file of one day's unusable bodies.
+    #[must_use]
+    pub fn rejected(&self, day: Day) -> PathBuf {
+        self.rejected_dir().join(format!("{day}.jsonl"))
+    }
+
+    /// What rowhook remembers for itself.
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
+    /// One process per output directory.
+    #[must_use]
+    pub fn lock(&self) -> PathBuf {
+        self.state_dir().join("lock")
+    }
+
+    /// The read token that was made at the first start.
+    #[must_use]
+    pub fn token(&self) -> PathBuf {
+        self.state_dir().join("token")
+    }
+
+    /// The key of the event ids.
+    #[must_use]
+    pub fn id_key(&self) -> PathBuf {
+        self.state_dir().join("id-key")
+    }
+
+    /// How far the journal is known to be whole.
+    #[must_use]
+    pub fn journal_checkpoint(&self) -> PathBuf {
+        self.state_dir().join("journal.json")
+    }
+
+    /// Remembered ids, in files that follow each other.
+    #[must_use]
+    pub fn seen_dir(&self) -> PathBuf {
+        self.state_dir().join("seen")
+    }
+
+    /// The ends of journal segments that were never acknowledged.
+    #[must_use]
+    pub fn cut_dir(&self) -> PathBuf {
+        self.state_dir().join("cut")
+    }
+
+    /// How far all tables follow the journal.
+    #[must_use]
+    pub fn follow_checkpoint(&self) -> PathBuf {
+        self.state_dir().join("tables.json")
+    }
+
+    /// The folder of the checkpoints of all sources' tables.
+    #[must_use]
+    pub fn tables_dir(&self) -> PathBuf {
+        self.state_dir().join("tables")
+    }
+
+    /// The checkpoint of one table.
+    #[must_use]
+    pub fn table_checkpoint(&self, source: &SourceName, day: Day) -> PathBuf {
+        self.tables_dir().join(source.as_str()).join(format!("{day}.json"))
+    }
+
+    /// The folder of one source's CSV files.
+    #[must_use]
+    pub fn csv_dir(&self, source: &SourceName) -> PathBuf {
+        self.root.join("csv").join(source.as_str())
+    }
+
+    /// The `part`-th CSV file of a day, from 1.
+    #[must_use]
+    pub fn csv(&self, source: &SourceName, day: Day, part: u32) -> PathBuf {
+        self.csv_dir(source).join(csv_name(day, part))
+    }
+}
+
+/// The name of the `part`-th CSV file of a day.
+#[must_use]
+pub fn csv_name(day: Day, part: u32) -> String {
+    if part == 1 { format!("{day}.csv") } else { format!("{day}.{part}.csv") }
+}
+
+/// The name of the `nth` journal segment of a day.
+#[must_use]
+pub fn segment_name(day: Day, nth: u32) -> String {
+    if nth == 1 { format!("{day}.jsonl") } else { format!("{day}.{nth}.jsonl") }
+}
+
+/// Whether `name` is one that [`segment_name`] makes.
+#[must_use]
+pub fn is_segment_name(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".jsonl") else { return false };
+    let (day, nth) = stem.split_once('.').unwrap_or((stem, "1"));
+    match (day.parse::<Day>(), nth.parse::<u32>()) {
+        (Ok(day), Ok(nth)) => segment_name(day, nth) == name,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn segment_names() {
+        for good in ["2026-11-23.jsonl", "2026-11-23.2.jsonl", "2026-11-23.4294967295.jsonl"] {
+            assert!(is_segment_name(good), "{good}");
+        }
+        for bad in ["2026-11-23.1.jsonl", "2026-11-23.02.jsonl", ".2026-11-23.jsonl", "2026-11-23.jsonl~", "x.jsonl"] {
+            assert!(!is_segment_name(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a table remembers of itself: how far it goes, what its files then
+//! were, which columns it has and started with.
+
+use crate::disk::{SharedDisk, Stat, read_small, replace};
+use crate::event::{Day, Seq, SourceName, Timestamp};
+use crate::flatten::Column;
+use crate::layout::Layout;
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// The state of a table at a moment when its files were synced.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// The source.
+    pub source: SourceName,
+    /// The day.
+    pub day: Day,
+    /// The fingerprint of the rules that made it.
+    pub rules: String,
+    /// Every record of the source and day up to this one is in the table.
+    pub seq: Seq,
+    /// Where to go on reading: a hint that the table hands back to whoever feeds it.
+    pub hint: (u64, u64),
+    /// When its first and last event were received.
+    pub received: Option<Received>,
+    /// Whether the day is over.
+    pub closed: bool,
+    /// Its files, the last one open until the day is closed.
+    pub parts: Vec<PartState>,
+    /// The next version of the last part, written and synced beside it, perhaps renamed in already.
+    pub wider: Option<PartState>,
+    /// The columns that it started with.
+    pub start: Vec<Column>,
+    /// Its columns.
+    pub columns: Vec<Column>,
+}
+
+/// First and last receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Received {
+    /// Of the first event.
+    pub first: Timestamp,
+    /// Of the last event.
+    pub last: Timestamp,
+}
+
+/// One CSV file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartState {
+    /// Rows below the header.
+    pub rows: u64,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How many of the table's columns it has.
+    pub columns: usize,
+    /// What the file was.
+    pub stat: Stat,
+}
+
+impl Checkpoint {
+    /// All rows of all parts.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().map(|p| p.rows).sum()
+    }
+
+    /// Saves it, whole or not at all, durable.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn save(&self, disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
+        let path = layout.table_checkpoint(&self.source, self.day);
+        replace(&**disk, &path, &serde_json::to_vec(self)?)
+    }
+
+    /// Reads the one of `source` and `day`; nothing when there is none that can be read.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn load(disk: &SharedDisk, layout: &Layout, source: &SourceName, day: Day) -> io::Result<Option<Self>> {
+        let path = layout.table_checkpoint(source, day);
+        let Some(json) = read_small(&**disk, &path)? else { return Ok(None) };
+        match serde_json::from_slice::<Self>(&json) {
+            Ok(found) if found.source == *source && found.day == day && !found.parts.is_empty() => Ok(Some(found)),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "ignored a table's checkpoint that cannot be read");
+                Ok(None)
+            }
+        }
+    }
+}

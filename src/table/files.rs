@@ -1,0 +1,143 @@
+//! One CSV file of a table: appended to, compared with what it should be,
+//! widened beside itself.
+
+use super::checkpoint::PartState;
+use super::rows::{RowEnds, widen};
+use super::table::TableError;
+use crate::disk::{File, Open, SharedDisk, SharedFile, Stat, read_range};
+use std::io;
+use std::path::PathBuf;
+
+/// The file that rows are appended to.
+pub(super) struct Part {
+    pub path: PathBuf,
+    pub file: SharedFile,
+    pub rows: u64,
+    pub bytes: u64,
+    pub columns: usize,
+    /// What we left: before each append it must still be that.
+    pub left: Stat,
+    /// Until here the file held something when it was opened again. Rows that belong there are compared, not written.
+    pub compare_until: u64,
+}
+
+const PIECE: u64 = 256 * 1024;
+
+impl Part {
+    /// Makes the file with its header. With `fresh` it may replace a file of that name.
+    pub fn create(disk: &SharedDisk, path: PathBuf, fresh: bool, header: &[u8], columns: usize) -> io::Result<Self> {
+        let file = disk.open(&path, if fresh { Open::Fresh } else { Open::New })?;
+        file.write_at(header, 0)?;
+        let left = file.stat()?;
+        Ok(Self { path, file, rows: 0, bytes: header.len() as u64, columns, left, compare_until: 0 })
+    }
+
+    /// Opens the file that a checkpoint tells of. It is ours if it starts with `header` and is not shorter than it was.
+    pub fn reopen(disk: &SharedDisk, path: PathBuf, state: PartState, header: &[u8]) -> Result<Option<Self>, TableError> {
+        let file = match disk.open(&path, Open::Write) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        let now = file.stat()?;
+        let mut start = Vec::new();
+        read_range(&*file, 0..header.len() as u64, &mut start)?;
+        if start != header || now.bytes < state.bytes || now.inode != state.stat.inode {
+            return Ok(None);
+        }
+        let PartState { rows, bytes, columns, .. } = state;
+        let compare_until = if now.bytes > bytes { now.bytes } else { 0 };
+        Ok(Some(Self { path, file, rows, bytes, columns, left: now, compare_until }))
+    }
+
+    pub fn state(&self) -> PartState {
+        PartState { rows: self.rows, bytes: self.bytes, columns: self.columns, stat: self.left }
+    }
+
+    /// Whether what stands under the name is what we left.
+    pub fn check(&self, disk: &SharedDisk) -> Result<(), TableError> {
+        if disk.stat(&self.path)? == Some(self.left) { Ok(()) } else { Err(TableError::Changed) }
+    }
+
+    /// Appends `text`, `rows` rows, with one write.
+    pub fn append(&mut self, disk: &SharedDisk, text: &[u8], rows: u64) -> Result<(), TableError> {
+        self.check(disk)?;
+        let known = self.compare_until.saturating_sub(self.bytes).min(text.len() as u64);
+        if known > 0 {
+            let mut there = Vec::new();
+            read_range(&*self.file, self.bytes..self.bytes + known, &mut there)?;
+            let known = there.len();
+            if there != text[..known] {
+                return Err(TableError::Changed);
+            }
+        }
+        let known = usize::try_from(known).unwrap_or(text.len());
+        if known < text.len() {
+            self.file.write_at(&text[known..], self.bytes + known as u64)?;
+            self.left = self.file.stat()?;
+        }
+        self.bytes += text.len() as u64;
+        self.rows += rows;
+        Ok(())
+    }
+
+    /// All that belongs in the file is in it: what else is in it is somebody else's.
+    pub fn settle(&mut self) -> Result<(), TableError> {
+        if self.compare_until > self.bytes {
+            return Err(TableError::Changed);
+        }
+        self.compare_until = 0;
+        Ok(())
+    }
+
+    /// Writes the same rows with the wider `header` to `path`, synced. The header now has `header_bytes`.
+    pub fn write_wider(
+        &self,
+        disk: &SharedDisk,
+        path: PathBuf,
+        header_bytes: u64,
+        header: &[u8],
+        columns: usize,
+    ) -> io::Result<Self> {
+        let mut wide = Self::create(disk, path, true, header, columns)?;
+        let (mut piece, mut out, mut ends) = (Vec::new(), Vec::new(), RowEnds::default());
+        let mut at = header_bytes;
+        while at < self.bytes {
+            let until = self.bytes.min(at + PIECE);
+            read_range(&*self.file, at..until, &mut piece)?;
+            if piece.len() as u64 != until - at {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            out.clear();
+            wide.rows += widen(&piece, &mut ends, columns - self.columns, &mut out);
+            wide.file.write_at(&out, wide.bytes)?;
+            wide.bytes += out.len() as u64;
+            at = until;
+        }
+        if wide.rows != self.rows {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file does not have the rows that it had"));
+        }
+        wide.file.sync()?;
+        wide.left = wide.file.stat()?;
+        Ok(wide)
+    }
+}
+
+/// Whether `there` is `ours`, or the beginning of it: what a start finds of a table that it had no time to remember.
+pub(super) fn is_start_of(there: &dyn File, ours: &dyn File) -> io::Result<bool> {
+    let (bytes, whole) = (there.stat()?.bytes, ours.stat()?.bytes);
+    if bytes > whole {
+        return Ok(false);
+    }
+    let (mut a, mut b, mut at) = (Vec::new(), Vec::new(), 0);
+    while at < bytes {
+        let until = bytes.min(at + PIECE);
+        read_range(there, at..until, &mut a)?;
+        read_range(ours, at..until, &mut b)?;
+        if a != b {
+            return Ok(false);
+        }
+        at = until;
+    }
+    Ok(true)
+}

@@ -1,0 +1,17 @@
+//! Tables: one source's rows of one day as CSV files that people open.
+//!
+//! - [`Table`]: appends rows, makes room for new columns, starts new parts
+//! - [`checkpoint`]: what a table remembers of itself over restarts
+//! - [`rows`]: rows of CSV text, found without parsing fields
+//!
+//! Promises: every row is as wide as its file's header; a file that somebody
+//! else changed is never written over; the same start columns, records and
+//! rules give the same bytes. Does not know where events come from.
+
+pub mod checkpoint;
+mod files;
+pub mod rows;
+mod table;
+
+pub use checkpoint::{Checkpoint, PartState, Received};
+pub use table::{Figures, PART_ROWS, Snapshot, SnapshotPart, Table, TableError, TableOptions};

@@ -1,0 +1,613 @@
+//! One table, from its first row to its last.
+
+use super::checkpoint::{Checkpoint, PartState, Received};
+use super::files::{Part, is_start_of};
+use crate::disk::{Open, SharedDisk, SharedFile, beside, parent};
+use crate::event::{Day, Seq, SourceName, Timestamp};
+use crate::flatten::{Column, Columns, Flat, Rules};
+use crate::layout::Layout;
+use std::io;
+use std::path::PathBuf;
+
+/// Rows in a file: a spreadsheet shows 1,048,576 lines, one of them the header.
+pub const PART_ROWS: u64 = 1_048_575;
+/// Bytes of rows that wait for wider files before the table asks for a pause.
+const WAITING_BYTES_MAX: usize = 4 << 20;
+
+/// What decides the bytes of a table besides its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TableOptions {
+    /// How payloads become cells.
+    pub rules: Rules,
+    /// Rows in a file, [`PART_ROWS`] outside tests.
+    pub part_rows: u64,
+}
+
+/// Why rows could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file is not what we left: somebody else changed, replaced or removed it.
+    #[error("the file was changed by somebody else")]
+    Changed,
+    /// The disk failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// A table that is written to.
+pub struct Table {
+    disk: SharedDisk,
+    layout: Layout,
+    source: SourceName,
+    day: Day,
+    options: TableOptions,
+    start: Vec<Column>,
+    columns: Columns,
+    flat: Flat,
+    /// Parts that are full.
+    full: Vec<PartState>,
+    part: Part,
+    /// Whether the files have names of their own beside the real ones: the table is being made anew.
+    beside: bool,
+    /// Rows that are not in the file yet.
+    waiting: Vec<u8>,
+    waiting_rows: Vec<WaitingRow>,
+    /// The last record that was pushed, and the last whose row is in the file.
+    pushed: Seq,
+    written: Seq,
+    received: Option<Received>,
+    /// Where whoever feeds the table should go on reading for what is not in its files.
+    hint: (u64, u64),
+    /// Bytes written since the last checkpoint; nothing when there is nothing to remember.
+    dirty: Option<u64>,
+}
+
+/// A row that is not in the file yet.
+#[derive(Debug, Clone, Copy)]
+struct WaitingRow {
+    /// Where it ends among the waiting bytes.
+    end: usize,
+    /// How many columns it has.
+    columns: usize,
+    /// Its record.
+    seq: Seq,
+}
+
+/// A table in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Rows of each part.
+    pub part_rows: Vec<u64>,
+    /// Columns of the last part.
+    pub columns: usize,
+    /// Bytes of all parts on disk.
+    pub bytes: u64,
+    /// First and last receipt.
+    pub received: Option<Received>,
+}
+
+/// What a reader needs of a table, taken in one step.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The day.
+    pub day: Day,
+    /// The fingerprint of the rules.
+    pub rules: String,
+    /// Whether files start with a byte order mark.
+    pub bom: bool,
+    /// Names of all columns.
+    pub columns: Vec<String>,
+    /// The files.
+    pub parts: Vec<SnapshotPart>,
+    /// First and last receipt.
+    pub received: Option<Received>,
+}
+
+/// One file of a snapshot.
+#[derive(Clone)]
+pub struct SnapshotPart {
+    /// Its name.
+    pub path: PathBuf,
+    /// The open file, where it is the one that is written to.
+    pub file: Option<SharedFile>,
+    /// What it is.
+    pub state: PartState,
+}
+
+impl Table {
+    /// Makes the table of a day: an empty file with a header. With `beside` under hidden names, until [`Table::replace_old`].
+    ///
+    /// # Errors
+    /// Whatever the disk answers; `AlreadyExists` when a file has the name and `beside` is off.
+    pub fn create(
+        disk: SharedDisk,
+        layout: Layout,
+        source: SourceName,
+        day: Day,
+        options: TableOptions,
+        carried: &[Column],
+        beside: bool,
+    ) -> io::Result<Self> {
+        let columns = Columns::start(options.rules, carried);
+        let start = carried.iter().filter(|c| c.valued).cloned().collect();
+        disk.create_dir(&layout.csv_dir(&source))?;
+        disk.create_dir(parent(&layout.table_checkpoint(&source, day)))?;
+        let path = part_path(&layout, &source, day, 1, beside);
+        let mut header = Vec::new();
+        columns.write_header(columns.len(), &mut header);
+        let part = Part::create(&disk, path, beside, &header, columns.len())?;
+        Ok(Self {
+            disk,
+            layout,
+            source,
+            day,
+            options,
+            start,
+            columns,
+            flat: Flat::default(),
+            full: Vec::new(),
+            part,
+            beside,
+            waiting: Vec::new(),
+            waiting_rows: Vec::new(),
+            pushed: Seq(0),
+            written: Seq(0),
+            received: None,
+            hint: (0, 0),
+            dirty: Some(0),
+        })
+    }
+
+    /// Goes on with the table that `checkpoint` tells of. Rows behind the checkpoint that the file has already are compared as
+    /// they are pushed again.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`] when the file is not the one of the checkpoint.
+    pub fn resume(
+        disk: SharedDisk,
+        layout: Layout,
+        options: TableOptions,
+        checkpoint: Checkpoint,
+    ) -> Result<Self, TableError> {
+        let Checkpoint { source, day, seq, hint, received, parts, wider, start, columns, .. } = checkpoint;
+        let columns = Columns::restore(options.rules, columns);
+        let Some((last, full)) = parts.split_last() else { return Err(TableError::Changed) };
+        let number = u32::try_from(parts.len()).unwrap_or(u32::MAX);
+        let path = layout.csv(&source, day, number);
+        let mut found = None;
+        // A crash in the middle of widening leaves one or the other: the header tells which.
+        for version in [Some(*last), wider].into_iter().flatten() {
+            let mut header = Vec::new();
+            columns.write_header(version.columns, &mut header);
+            found = Part::reopen(&disk, path.clone(), version, &header)?;
+            if found.is_some() {
+                break;
+            }
+        }
+        let part = found.ok_or(TableError::Changed)?;
+        let _ = disk.remove(&beside(&path, "wider"));
+        let dirty = wider.is_some().then_some(0);
+        Ok(Self {
+            disk,
+            layout,
+            source,
+            day,
+            options,
+            start,
+            columns,
+            flat: Flat::default(),
+            full: full.to_vec(),
+            part,
+            beside: false,
+            waiting: Vec::new(),
+            waiting_rows: Vec::new(),
+            pushed: seq,
+            written: seq,
+            received,
+            hint,
+            dirty,
+        })
+    }
+
+    /// The day.
+    #[must_use]
+    pub fn day(&self) -> Day {
+        self.day
+    }
+
+    /// Its columns, also those that are not in the file yet.
+    #[must_use]
+    pub fn columns(&self) -> &[Column] {
+        self.columns.all()
+    }
+
+    /// The columns that it started with.
+    #[must_use]
+    pub fn start(&self) -> &[Column] {
+        &self.start
+    }
+
+    /// The last record that was pushed.
+    #[must_use]
+    pub fn pushed(&self) -> Seq {
+        self.pushed
+    }
+
+    /// Rows in all files.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.full.iter().map(|p| p.rows).sum::<u64>() + self.part.rows
+    }
+
+    /// Whether rows wait for [`Table::append`] or [`Table::widen`].
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting_rows.is_empty()
+    }
+
+    /// Whether so much waits that no more should be pushed.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.waiting.len() >= WAITING_BYTES_MAX
+    }
+
+    /// Rows that still fit into the file that the next row goes into.
+    #[must_use]
+    pub fn room(&self) -> u64 {
+        // More may wait than fit: then the next row goes into a later file.
+        let before = self.part.rows + self.waiting_rows.len() as u64;
+        self.options.part_rows - before % self.options.part_rows
+    }
+
+    /// Takes the columns of a payload that will be pushed later, so that one widening serves many rows. Only for rows that
+    /// fit into the file at hand ([`Table::room`]): the width of a full file is that of its last row.
+    pub fn learn(&mut self, payload: &[u8]) {
+        self.columns.place(payload, &mut self.flat);
+    }
+
+    /// Makes the row of a record. Records come in the order of their seq; one that is there already is passed over.
+    pub fn push(&mut self, seq: Seq, received_at: &[u8], id: &[u8], payload: &[u8]) {
+        if seq <= self.pushed {
+            return;
+        }
+        self.pushed = seq;
+        self.columns.place(payload, &mut self.flat);
+        self.columns.write_row(received_at, id, payload, &self.flat, &mut self.waiting);
+        self.waiting_rows.push(WaitingRow { end: self.waiting.len(), columns: self.columns.len(), seq });
+        let moment = Timestamp::parse(received_at).unwrap_or_default();
+        let first = self.received.map_or(moment, |r| r.first);
+        self.received = Some(Received { first, last: moment });
+    }
+
+    /// Takes note that there is no record of this table up to `seq` beyond those pushed, and that what comes is found from
+    /// `hint` on. Rows that wait keep the older hint.
+    pub fn pass(&mut self, seq: Seq, hint: (u64, u64)) {
+        if self.waiting_rows.is_empty() {
+            self.pushed = self.pushed.max(seq);
+            self.written = self.pushed;
+            self.hint = hint;
+        }
+    }
+
+    /// Where to go on reading for what is not in its files.
+    #[must_use]
+    pub fn hint(&self) -> (u64, u64) {
+        self.hint
+    }
+
+    /// Appends the rows that wait, as far as the file is wide enough for them. Full parts are left behind on the way.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`], or what the disk answers.
+    pub fn append(&mut self) -> Result<(), TableError> {
+        while !self.waiting_rows.is_empty() {
+            if self.part.rows >= self.options.part_rows {
+                self.next_part()?;
+            }
+            let rows = self.fitting().iter().take_while(|row| row.columns <= self.part.columns).count();
+            if rows == 0 {
+                return Ok(());
+            }
+            self.append_rows(rows)?;
+        }
+        Ok(())
+    }
+
+    /// The waiting rows that go into the file at hand.
+    fn fitting(&self) -> &[WaitingRow] {
+        let room = self.options.part_rows.saturating_sub(self.part.rows);
+        let count = usize::try_from(room).unwrap_or(usize::MAX).min(self.waiting_rows.len());
+        &self.waiting_rows[..count]
+    }
+
+    fn append_rows(&mut self, rows: usize) -> Result<(), TableError> {
+        let WaitingRow { end, seq, .. } = self.waiting_rows[rows - 1];
+        let wide = self.part.columns;
+        let padded;
+        let text = if self.waiting_rows[..rows].iter().all(|row| row.columns == wide) {
+            &self.waiting[..end]
+        } else {
+            padded = self.padded(rows, wide);
+            &padded
+        };
+        self.part.append(&self.disk, text, rows as u64)?;
+        let written = text.len() as u64;
+        self.dirty = Some(self.dirty.unwrap_or(0) + written);
+        self.waiting.drain(..end);
+        self.waiting_rows.drain(..rows);
+        for row in &mut self.waiting_rows {
+            row.end -= end;
+        }
+        self.written = seq;
+        if self.waiting_rows.is_empty() {
+            self.written = self.pushed;
+            self.waiting.shrink_to(1 << 20);
+            self.waiting_rows.shrink_to(1 << 14);
+        }
+        Ok(())
+    }
+
+    fn padded(&self, rows: usize, wide: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.waiting_rows[rows - 1].end + rows);
+        let mut start = 0;
+        for &WaitingRow { end, columns, .. } in &self.waiting_rows[..rows] {
+            out.extend_from_slice(&self.waiting[start..end - 1]);
+            out.resize(out.len() + wide - columns, b',');
+            out.push(b'\n');
+            start = end;
+        }
+        out
+    }
+
+    /// Whether rows wait for a wider file.
+    #[must_use]
+    pub fn needs_widening(&self) -> bool {
+        self.wanted_width() > self.part.columns
+    }
+
+    /// The width that the last row which fits into the file needs.
+    fn wanted_width(&self) -> usize {
+        self.fitting().last().map_or(self.part.columns, |row| row.columns)
+    }
+
+    /// Writes the file anew beside itself with all columns that its rows need, and puts it in its place. A crash on the way
+    /// leaves the old file or the new one, and a checkpoint that knows both.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`], or what the disk answers; the old file then still stands.
+    pub fn widen(&mut self) -> Result<(), TableError> {
+        let width = self.wanted_width();
+        self.part.settle()?;
+        self.part.check(&self.disk)?;
+        let (mut old_header, mut header) = (Vec::new(), Vec::new());
+        self.columns.write_header(self.part.columns, &mut old_header);
+        self.columns.write_header(width, &mut header);
+        let path = beside(&self.part.path, "wider");
+        let wide = self.part.write_wider(&self.disk, path.clone(), old_header.len() as u64, &header, width);
+        let done = wide.map_err(TableError::from).and_then(|wide| self.put_wider(wide));
+        if done.is_err() {
+            let _ = self.disk.remove(&path);
+        }
+        done
+    }
+
+    fn put_wider(&mut self, mut wide: Part) -> Result<(), TableError> {
+        if !self.beside {
+            self.part.file.sync()?;
+            self.state(Some(wide.state())).save(&self.disk, &self.layout)?;
+            self.part.check(&self.disk)?;
+        }
+        self.disk.rename(&wide.path, &self.part.path)?;
+        wide.path.clone_from(&self.part.path);
+        self.part = wide;
+        self.dirty = Some(self.dirty.unwrap_or(0));
+        self.disk.sync_dir(parent(&self.part.path))?;
+        Ok(())
+    }
+
+    /// The file is full: the next one starts with all columns that its first row has.
+    fn next_part(&mut self) -> Result<(), TableError> {
+        self.part.settle()?;
+        self.part.file.sync()?;
+        let number = u32::try_from(self.full.len() + 2).unwrap_or(u32::MAX);
+        let path = part_path(&self.layout, &self.source, self.day, number, self.beside);
+        let width = self.waiting_rows.first().map_or(self.part.columns, |row| row.columns);
+        let mut header = Vec::new();
+        self.columns.write_header(width, &mut header);
+        // A file that stands there already is not known to any checkpoint: a crash came before one, or it is a stranger's.
+        let next = match Part::create(&self.disk, path, self.beside, &header, width) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(TableError::Changed),
+            created => created?,
+        };
+        self.full.push(self.part.state());
+        self.part = next;
+        self.dirty = Some(self.dirty.unwrap_or(0));
+        Ok(())
+    }
+
+    /// All rows there are have been pushed and appended: the file must now end with them.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`] when it goes on.
+    pub fn settle(&mut self) -> Result<(), TableError> {
+        self.part.settle()
+    }
+
+    /// Whether the open file is still what we left.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`] when it is not, or what the disk answers.
+    pub fn check(&self) -> Result<(), TableError> {
+        self.part.check(&self.disk)
+    }
+
+    /// Bytes written since the last checkpoint; nothing when it knows all.
+    #[must_use]
+    pub fn dirty(&self) -> Option<u64> {
+        self.dirty
+    }
+
+    /// Makes the files durable, and remembers them.
+    ///
+    /// # Errors
+    /// Whatever the disk answers; the last checkpoint stays.
+    pub fn checkpoint(&mut self, closed: bool) -> Result<(), TableError> {
+        self.part.file.sync()?;
+        self.disk.sync_dir(parent(&self.part.path))?;
+        let mut state = self.state(None);
+        state.closed = closed;
+        state.save(&self.disk, &self.layout)?;
+        self.dirty = None;
+        Ok(())
+    }
+
+    /// What it is now. Rows that wait are not in it.
+    #[must_use]
+    pub fn state(&self, wider: Option<PartState>) -> Checkpoint {
+        let mut parts = self.full.clone();
+        parts.push(self.part.state());
+        Checkpoint {
+            source: self.source.clone(),
+            day: self.day,
+            rules: self.options.rules.fingerprint(),
+            seq: self.written,
+            hint: self.hint,
+            received: self.received,
+            closed: false,
+            parts,
+            wider,
+            start: self.start.clone(),
+            columns: self.columns.all().to_vec(),
+        }
+    }
+
+    /// Puts a table that was made beside in the place of what stands there. What is somebody else's is set aside first, with
+    /// `edited` in its name; without that text, what stands there is ours and goes.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn replace_old(&mut self, edited: Option<&str>) -> Result<Vec<PathBuf>, TableError> {
+        self.part.file.sync()?;
+        // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
+        // place knows that this was cut off.
+        self.beside = false;
+        self.state(None).save(&self.disk, &self.layout)?;
+        let mut aside = Vec::new();
+        let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
+        for number in 1..=parts {
+            let from = part_path(&self.layout, &self.source, self.day, number, true);
+            let to = self.layout.csv(&self.source, self.day, number);
+            if let Some(edited) = edited {
+                let ours = self.disk.open(&from, Open::Read)?;
+                aside.extend(self.set_aside(number, Some(&ours), edited)?);
+            }
+            self.disk.rename(&from, &to)?;
+        }
+        for number in parts + 1.. {
+            let path = self.layout.csv(&self.source, self.day, number);
+            if self.disk.stat(&path)?.is_none() {
+                break;
+            }
+            match edited {
+                Some(edited) => aside.extend(self.set_aside(number, None, edited)?),
+                None => self.disk.remove(&path)?,
+            }
+        }
+        self.part.path = self.layout.csv(&self.source, self.day, parts);
+        self.disk.sync_dir(&self.layout.csv_dir(&self.source))?;
+        self.dirty = Some(0);
+        Ok(aside)
+    }
+
+    /// Gives what stands under a part's name another one, unless it is the beginning of `ours`.
+    fn set_aside(&self, number: u32, ours: Option<&SharedFile>, edited: &str) -> Result<Option<PathBuf>, TableError> {
+        let path = self.layout.csv(&self.source, self.day, number);
+        let there = match self.disk.open(&path, Open::Read) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(e.into()),
+        };
+        if let Some(ours) = ours
+            && is_start_of(&*there, &**ours)?
+        {
+            return Ok(None);
+        }
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        for nth in 1.. {
+            let again = if nth == 1 { String::new() } else { format!("-{nth}") };
+            let aside = path.with_file_name(format!("{stem}.edited-{edited}{again}.csv"));
+            if self.disk.stat(&aside)?.is_none() {
+                self.disk.rename(&path, &aside)?;
+                return Ok(Some(aside));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The figures of the table as lists show them.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let parts = self.full.iter().copied().chain([self.part.state()]);
+        let (part_rows, bytes): (Vec<u64>, Vec<u64>) = parts.map(|p| (p.rows, p.bytes)).unzip();
+        Figures { part_rows, columns: self.part.columns, bytes: bytes.iter().sum(), received: self.received }
+    }
+
+    /// What a reader needs, in one step.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state(None);
+        let mut snapshot = Snapshot::of(&state, &self.layout);
+        if let Some(last) = snapshot.parts.last_mut() {
+            last.file = Some(self.part.file.clone());
+        }
+        snapshot.columns.truncate(self.part.columns);
+        snapshot
+    }
+}
+
+fn part_path(layout: &Layout, source: &SourceName, day: Day, number: u32, hidden: bool) -> PathBuf {
+    let path = layout.csv(source, day, number);
+    if hidden { beside(&path, "new") } else { path }
+}
+
+impl Figures {
+    /// The figures of a table that is not written to any more.
+    #[must_use]
+    pub fn of(state: &Checkpoint) -> Self {
+        Self {
+            part_rows: state.parts.iter().map(|p| p.rows).collect(),
+            columns: state.parts.last().map_or(0, |p| p.columns),
+            bytes: state.parts.iter().map(|p| p.bytes).sum(),
+            received: state.received,
+        }
+    }
+
+    /// Rows of all parts.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.part_rows.iter().sum()
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of a table that is not written to any more.
+    #[must_use]
+    pub fn of(state: &Checkpoint, layout: &Layout) -> Self {
+        let columns = state.parts.last().map_or(0, |p| p.columns);
+        Self {
+            day: state.day,
+            rules: state.rules.clone(),
+            bom: state.rules.contains("bom=true"),
+            columns: state.columns.iter().take(columns).map(|c| c.name.clone()).collect(),
+            parts: (1..)
+                .zip(&state.parts)
+                .map(|(number, part)| SnapshotPart {
+                    path: layout.csv(&state.source, state.day, number),
+                    file: None,
+                    state: *part,
+                })
+                .collect(),
+            received: state.received,
+        }
+    }
+}
