@@ -97,7 +97,9 @@ impl Layout {
     /// The checkpoint of one table.
     #[must_use]
     pub fn table_checkpoint(&self, source: &SourceName, day: Day) -> PathBuf {
-        self.tables_dir().join(source.as_str()).join(format!("{day}.json"))
+        self.tables_dir()
+            .join(source.as_str())
+            .join(format!("{day}.json"))
     }
 
     /// The folder of one source's CSV files.
@@ -116,19 +118,29 @@ impl Layout {
 /// The name of the `part`-th CSV file of a day.
 #[must_use]
 pub fn csv_name(day: Day, part: u32) -> String {
-    if part == 1 { format!("{day}.csv") } else { format!("{day}.{part}.csv") }
+    if part == 1 {
+        format!("{day}.csv")
+    } else {
+        format!("{day}.{part}.csv")
+    }
 }
 
 /// The name of the `nth` journal segment of a day.
 #[must_use]
 pub fn segment_name(day: Day, nth: u32) -> String {
-    if nth == 1 { format!("{day}.jsonl") } else { format!("{day}.{nth}.jsonl") }
+    if nth == 1 {
+        format!("{day}.jsonl")
+    } else {
+        format!("{day}.{nth}.jsonl")
+    }
 }
 
 /// Whether `name` is one that [`segment_name`] makes.
 #[must_use]
 pub fn is_segment_name(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".jsonl") else { return false };
+    let Some(stem) = name.strip_suffix(".jsonl") else {
+        return false;
+    };
     let (day, nth) = stem.split_once('.').unwrap_or((stem, "1"));
     match (day.parse::<Day>(), nth.parse::<u32>()) {
         (Ok(day), Ok(nth)) => segment_name(day, nth) == name,
@@ -142,10 +154,20 @@ mod tests {
 
     #[test]
     fn segment_names() {
-        for good in ["2026-11-23.jsonl", "2026-11-23.2.jsonl", "2026-11-23.4294967295.jsonl"] {
+        for good in [
+            "2026-11-23.jsonl",
+            "2026-11-23.2.jsonl",
+            "2026-11-23.4294967295.jsonl",
+        ] {
             assert!(is_segment_name(good), "{good}");
         }
-        for bad in ["2026-11-23.1.jsonl", "2026-11-23.02.jsonl", ".2026-11-23.jsonl", "2026-11-23.jsonl~", "x.jsonl"] {
+        for bad in [
+            "2026-11-23.1.jsonl",
+            "2026-11-23.02.jsonl",
+            ".2026-11-23.jsonl",
+            "2026-11-23.jsonl~",
+            "x.jsonl",
+        ] {
             assert!(!is_segment_name(bad), "{bad}");
         }
     }

@@ -3,9 +3,9 @@
 
 use std::fmt::Display;
 
-use crate::event::Preset;
 use super::value::{grouped, is_local};
 use super::{Auth, Identity, Settings, Source};
+use crate::event::Preset;
 
 impl Settings {
     /// Every setting that is in force, a line each, in aligned plain text that ends with a line end.

@@ -152,4 +152,3 @@ pub struct Overrides {
     /// `--output`
     pub output: Option<PathBuf>,
 }
-

@@ -9,13 +9,11 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::event::Preset;
 use super::error::{ConfigError, Fault, Place, listed};
 use super::file::{self, Document, Section, Written};
 use super::secret::{Secret, check_read_token};
-use super::{
-    Auth, Csv, Dedup, LESSONLY_VARIABLE, Limits, Overrides, Settings, Source, value,
-};
+use super::{Auth, Csv, Dedup, LESSONLY_VARIABLE, Limits, Overrides, Settings, Source, value};
+use crate::event::Preset;
 
 /// The variable with the read token.
 const TOKEN_VARIABLE: &str = "ROWHOOK_TOKEN";

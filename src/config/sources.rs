@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
-use crate::event::Preset;
 use super::error::{ConfigError, Fault, listed, nearest, quoted};
 use super::file::{self, Section};
 use super::resolve::Resolver;
 use super::secret::check_header_value;
 use super::{Auth, Identity, LESSONLY_VARIABLE, Source, value};
+use crate::event::Preset;
 use crate::event::SourceName;
 
 impl<'r> Resolver<'r> {

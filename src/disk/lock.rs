@@ -40,9 +40,17 @@ impl Lock {
     /// # Errors
     /// When another process holds it, or the file cannot be made.
     pub fn take(path: &Path) -> Result<Self, LockError> {
-        let io = |error| LockError::Io { path: path.to_owned(), error };
+        let io = |error| LockError::Io {
+            path: path.to_owned(),
+            error,
+        };
         let mut options = fs::OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o640);
+        options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o640);
         let mut file = options.open(path).map_err(io)?;
         match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -50,8 +58,15 @@ impl Lock {
                 let mut pid = String::new();
                 let _ = file.read_to_string(&mut pid);
                 let pid = pid.trim();
-                let holder = if pid.is_empty() { String::new() } else { format!(" (process {pid})") };
-                return Err(LockError::Held { path: path.to_owned(), holder });
+                let holder = if pid.is_empty() {
+                    String::new()
+                } else {
+                    format!(" (process {pid})")
+                };
+                return Err(LockError::Held {
+                    path: path.to_owned(),
+                    holder,
+                });
             }
             Err(e) => return Err(io(e.into())),
         }

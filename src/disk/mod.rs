@@ -133,7 +133,11 @@ pub type SharedDisk = Arc<dyn Disk>;
 ///
 /// # Errors
 /// Whatever the system answers.
-pub fn read_range(file: &dyn File, range: std::ops::Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
+pub fn read_range(
+    file: &dyn File,
+    range: std::ops::Range<u64>,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
     out.clear();
     let wanted = usize::try_from(range.end.saturating_sub(range.start))
         .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
@@ -184,6 +188,14 @@ pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
         let _ = disk.remove(&beside);
     }
     done
+}
+
+/// Makes the name `path` durable.
+///
+/// # Errors
+/// Whatever the system answers.
+pub fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+    disk.sync_dir(parent(path))
 }
 
 /// The hidden name next to `path` under which its next version is written.

@@ -14,8 +14,15 @@ pub struct RealDisk;
 struct RealFile(fs::File);
 
 fn stat_of(meta: &fs::Metadata) -> Stat {
-    let modified_ns = meta.mtime().saturating_mul(1_000_000_000).saturating_add(meta.mtime_nsec());
-    Stat { inode: meta.ino(), bytes: meta.len(), modified_ns }
+    let modified_ns = meta
+        .mtime()
+        .saturating_mul(1_000_000_000)
+        .saturating_add(meta.mtime_nsec());
+    Stat {
+        inode: meta.ino(),
+        bytes: meta.len(),
+        modified_ns,
+    }
 }
 
 impl File for RealFile {

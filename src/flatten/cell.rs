@@ -21,7 +21,11 @@ fn is_plain_number(text: &[u8]) -> bool {
         (count > 0).then(|| &text[count..])
     }
     fn signed(text: &[u8]) -> Option<&[u8]> {
-        digits(text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")).unwrap_or(text))
+        digits(
+            text.strip_prefix(b"+")
+                .or_else(|| text.strip_prefix(b"-"))
+                .unwrap_or(text),
+        )
     }
     let rest = signed(text).and_then(|rest| match rest {
         [b'.', fraction @ ..] => digits(fraction),
@@ -103,10 +107,16 @@ pub fn write_value(raw: &[u8], guard: bool, out: &mut Vec<u8>) {
             if memchr::memchr(b'\\', inside).is_none() {
                 write_text(inside, guard, out);
             } else {
-                with_decoded(|text| unescape(inside, text), |text| write_text(text, guard, out));
+                with_decoded(
+                    |text| unescape(inside, text),
+                    |text| write_text(text, guard, out),
+                );
             }
         }
-        Some(b'[') => with_decoded(|text| array_text(raw, text), |text| write_text(text, guard, out)),
+        Some(b'[') => with_decoded(
+            |text| array_text(raw, text),
+            |text| write_text(text, guard, out),
+        ),
         Some(b'n' | b'{') | None => {}
         Some(_) => out.extend_from_slice(raw),
     }
@@ -202,7 +212,13 @@ mod tests {
         for formula in ["-", "-5.", "-.5", "-5e", "+1-1", "-5 ", "--5", "+1,5", "-١"] {
             let mut out = Vec::new();
             write_text(formula.as_bytes(), true, &mut out);
-            assert!(String::from_utf8(out).unwrap().trim_start_matches('"').starts_with('\''), "{formula}");
+            assert!(
+                String::from_utf8(out)
+                    .unwrap()
+                    .trim_start_matches('"')
+                    .starts_with('\''),
+                "{formula}"
+            );
         }
     }
 
@@ -212,7 +228,10 @@ mod tests {
         value("true", "true");
         value("100.0", "100.0");
         value("1e400", "1e400");
-        value("-123456789012345678901234567890", "-123456789012345678901234567890");
+        value(
+            "-123456789012345678901234567890",
+            "-123456789012345678901234567890",
+        );
         value("[]", "");
         value("{}", "");
         value("[1,\"a\",null,true]", "\"1; a; ; true\"");
@@ -221,7 +240,10 @@ mod tests {
         value("[\"=x\"]", "'=x");
         value("[\"a\",{}]", "\"[\"\"a\"\",{}]\"");
         value("[[1]]", "[[1]]");
-        value(r#""\ud83d\ude00 \"x\" \ud800""#, "\"😀 \"\"x\"\" \u{fffd}\"");
+        value(
+            r#""\ud83d\ude00 \"x\" \ud800""#,
+            "\"😀 \"\"x\"\" \u{fffd}\"",
+        );
         value(r#""\u003d1""#, "'=1");
     }
 

@@ -138,7 +138,10 @@ impl Columns {
 
     fn add(&mut self, path: Path, name: String) -> u32 {
         let index = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
-        let own = [("received_at", &mut self.received_at), ("event_id", &mut self.event_id)];
+        let own = [
+            ("received_at", &mut self.received_at),
+            ("event_id", &mut self.event_id),
+        ];
         for (own_name, place) in own {
             if path == Path::own(own_name) {
                 *place = index;
@@ -148,7 +151,11 @@ impl Columns {
             self.more = Some(index);
         }
         self.by_path.insert(path.clone(), index);
-        self.columns.push(Column { path, name, valued: false });
+        self.columns.push(Column {
+            path,
+            name,
+            valued: false,
+        });
         self.filled.push(0);
         index
     }
@@ -176,7 +183,12 @@ impl Columns {
     pub fn place(&mut self, payload: &[u8], flat: &mut Flat) {
         flat.clear();
         self.event += 1;
-        let mut pass = Pass { columns: self, flat, payload, count: 0 };
+        let mut pass = Pass {
+            columns: self,
+            flat,
+            payload,
+            count: 0,
+        };
         pass.object(0);
         if !flat.fresh.is_empty() {
             self.add_fresh(flat);
@@ -256,7 +268,9 @@ impl Pass<'_> {
         let guess = columns.last.get(nth).copied();
         let guess = guess.filter(|&c| columns.columns[c as usize].path.bytes() == path);
         let found = guess.or_else(|| columns.by_path.get(path).copied());
-        let Some(index) = found else { return self.unknown(value) };
+        let Some(index) = found else {
+            return self.unknown(value);
+        };
         let filled = &mut columns.filled[index as usize];
         if *filled == columns.event {
             return self.repeated(value);
@@ -271,7 +285,10 @@ impl Pass<'_> {
     /// A path that this event had before: its next occurrence is a column of its own.
     fn repeated(&mut self, value: Range<usize>) {
         let flat = &mut *self.flat;
-        let n = flat.repeats.entry(Path::from_bytes(&flat.path)).or_insert(1);
+        let n = flat
+            .repeats
+            .entry(Path::from_bytes(&flat.path))
+            .or_insert(1);
         *n += 1;
         let length = flat.path.len();
         push_occurrence(&mut flat.path, *n);
@@ -294,7 +311,9 @@ impl Pass<'_> {
         if self.flat.fresh_paths.contains_key(&path) {
             return self.repeated(value);
         }
-        self.flat.fresh_paths.insert(path.clone(), self.flat.fresh.len());
+        self.flat
+            .fresh_paths
+            .insert(path.clone(), self.flat.fresh.len());
         self.flat.fresh.push(Fresh { path, value });
     }
 }

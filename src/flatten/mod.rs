@@ -40,7 +40,15 @@ impl Rules {
     /// of these modules (the leading number).
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        let Self { preset, columns_max, guard, bom } = self;
-        format!("1 {} columns_max={columns_max} guard={guard} bom={bom}", preset.as_str())
+        let Self {
+            preset,
+            columns_max,
+            guard,
+            bom,
+        } = self;
+        format!(
+            "1 {} columns_max={columns_max} guard={guard} bom={bom}",
+            preset.as_str()
+        )
     }
 }

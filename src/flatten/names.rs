@@ -17,11 +17,18 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(guard: bool) -> Self {
-        Self { taken: OWN.map(str::to_owned).into(), guard }
+        Self {
+            taken: OWN.map(str::to_owned).into(),
+            guard,
+        }
     }
 
     fn shown(&self, name: &str) -> String {
-        if self.guard { guarded(name) } else { name.to_owned() }
+        if self.guard {
+            guarded(name)
+        } else {
+            name.to_owned()
+        }
     }
 
     /// Takes `name` as it is for a column that must have it.
@@ -40,7 +47,11 @@ impl Names {
     pub(super) fn assign(&mut self, wanted: Option<&str>, path: &Path) -> String {
         let whole = path.whole();
         let numbered = (2..).map(|n| format!("{whole} ({n})"));
-        let candidates = wanted.map(str::to_owned).into_iter().chain([whole.clone()]).chain(numbered);
+        let candidates = wanted
+            .map(str::to_owned)
+            .into_iter()
+            .chain([whole.clone()])
+            .chain(numbered);
         for candidate in candidates {
             let shown = self.shown(&candidate);
             if self.taken.insert(shown.clone()) {

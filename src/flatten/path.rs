@@ -39,7 +39,9 @@ impl Path {
 
     /// Whether it is a column of rowhook's own.
     pub(super) fn is_own(&self) -> bool {
-        super::names::OWN.iter().any(|name| *self == Self::own(name))
+        super::names::OWN
+            .iter()
+            .any(|name| *self == Self::own(name))
     }
 
     pub(super) fn from_bytes(bytes: &[u8]) -> Self {
@@ -131,7 +133,10 @@ impl Serialize for Path {
             None => (&self.0[..], None),
         };
         let keys = keys.strip_prefix(&[OWN]).unwrap_or(keys);
-        let mut stored: Vec<_> = keys.split(|&b| b == BETWEEN).map(|key| StoredKey::Key(text(key))).collect();
+        let mut stored: Vec<_> = keys
+            .split(|&b| b == BETWEEN)
+            .map(|key| StoredKey::Key(text(key)))
+            .collect();
         stored.extend(occurrence.map(StoredKey::Occurrence));
         Stored::Keys(stored).serialize(s)
     }
@@ -146,7 +151,9 @@ impl<'de> Deserialize<'de> for Path {
         let mut path = Vec::new();
         for key in &keys {
             match key {
-                StoredKey::Key(key) => push_key(&mut path, |out| out.extend_from_slice(key.as_bytes())),
+                StoredKey::Key(key) => {
+                    push_key(&mut path, |out| out.extend_from_slice(key.as_bytes()))
+                }
                 StoredKey::Occurrence(n) => push_occurrence(&mut path, *n),
             }
         }
@@ -183,7 +190,10 @@ mod tests {
         assert_eq!(Path::of(&[""]).whole(), "");
         assert_eq!(Path::of(&["", ""]).whole(), ".");
         let wanted = |keys: &[&str]| Path::of(keys).wanted();
-        assert_eq!(wanted(&["user", "custom_fields", "Address", "city"]).as_deref(), Some("Address.city"));
+        assert_eq!(
+            wanted(&["user", "custom_fields", "Address", "city"]).as_deref(),
+            Some("Address.city")
+        );
         assert_eq!(wanted(&["user", "custom_fields", ""]), None);
         assert_eq!(wanted(&["user", "custom_fields", "", "x"]), None);
         assert_eq!(wanted(&["user", "custom_fields"]), None);

@@ -23,7 +23,14 @@ impl Columns {
     }
 
     /// Appends the row of `payload`, whose cells [`Columns::place`] found, as wide as there are columns now.
-    pub fn write_row(&mut self, received_at: &[u8], id: &[u8], payload: &[u8], flat: &Flat, out: &mut Vec<u8>) {
+    pub fn write_row(
+        &mut self,
+        received_at: &[u8],
+        id: &[u8],
+        payload: &[u8],
+        flat: &Flat,
+        out: &mut Vec<u8>,
+    ) {
         let mut at = 0;
         let mut go_to = |column: u32, out: &mut Vec<u8>| {
             // One call for all the empty cells between: a wide table is mostly commas.
@@ -34,13 +41,17 @@ impl Columns {
         out.extend_from_slice(received_at);
         let before_id = flat.cells.partition_point(|cell| cell.0 < self.event_id);
         let more = self.more.filter(|_| !flat.over.is_empty());
-        let before_more = more.map_or(flat.cells.len(), |more| flat.cells.partition_point(|cell| cell.0 < more));
+        let before_more = more.map_or(flat.cells.len(), |more| {
+            flat.cells.partition_point(|cell| cell.0 < more)
+        });
         for (i, (column, value)) in flat.cells.iter().enumerate() {
             if i == before_id {
                 go_to(self.event_id, out);
                 out.extend_from_slice(id);
             }
-            if i == before_more && let Some(more) = more {
+            if i == before_more
+                && let Some(more) = more
+            {
                 go_to(more, out);
                 write_more(payload, flat, self.rules.guard, out);
             }
@@ -55,11 +66,16 @@ impl Columns {
             go_to(self.event_id, out);
             out.extend_from_slice(id);
         }
-        if before_more == flat.cells.len() && let Some(more) = more {
+        if before_more == flat.cells.len()
+            && let Some(more) = more
+        {
             go_to(more, out);
             write_more(payload, flat, self.rules.guard, out);
         }
-        go_to(u32::try_from(self.columns.len() - 1).unwrap_or(u32::MAX), out);
+        go_to(
+            u32::try_from(self.columns.len() - 1).unwrap_or(u32::MAX),
+            out,
+        );
         out.push(b'\n');
     }
 }

@@ -3,7 +3,12 @@
 use super::*;
 
 fn rules(preset: Preset) -> Rules {
-    Rules { preset, columns_max: 1000, guard: true, bom: false }
+    Rules {
+        preset,
+        columns_max: 1000,
+        guard: true,
+        bom: false,
+    }
 }
 
 /// The whole CSV of `payloads`, each row as wide as the header in the end.
@@ -41,14 +46,21 @@ const PINNED: &str = "received_at,user.ext_uid,user.id,user.name,user.email,less
 
 #[track_caller]
 fn lessonly(payloads: &[&str], header_rest: &str, rows: &str) {
-    assert_eq!(table(rules(Preset::Lessonly), &[], payloads), format!("{PINNED}{header_rest}\n{rows}"));
+    assert_eq!(
+        table(rules(Preset::Lessonly), &[], payloads),
+        format!("{PINNED}{header_rest}\n{rows}")
+    );
 }
 
 #[test]
 fn columns_come_as_they_are_seen() {
     generic(&["{}"], "received_at,event_id\nT,I\n");
     generic(
-        &[r#"{"a":1,"b":{"c":"x","d":{}}}"#, r#"{"b":{"e":null},"a":2}"#, r#"{"f":[]}"#],
+        &[
+            r#"{"a":1,"b":{"c":"x","d":{}}}"#,
+            r#"{"b":{"e":null},"a":2}"#,
+            r#"{"f":[]}"#,
+        ],
         "received_at,event_id,a,b.c,b.e,f\nT,I,1,x,,\nT,I,2,,,\nT,I,,,,\n",
     );
 }
@@ -67,7 +79,10 @@ fn the_documented_sample() {
 #[test]
 fn custom_fields_come_first_within_an_event() {
     lessonly(
-        &[r#"{"x":1,"user":{"y":2,"custom_fields":{"B":"b","Address":{"city":"Ulm"}}}}"#, r#"{"z":3,"user":{"custom_fields":{"A":[1,2]}}}"#],
+        &[
+            r#"{"x":1,"user":{"y":2,"custom_fields":{"B":"b","Address":{"city":"Ulm"}}}}"#,
+            r#"{"z":3,"user":{"custom_fields":{"A":[1,2]}}}"#,
+        ],
         ",B,Address.city,x,user.y,A,z",
         "T,,,,,,,,,,,,,,I,b,Ulm,1,2,,\nT,,,,,,,,,,,,,,I,,,,,\"1; 2\",3\n",
     );
@@ -75,15 +90,29 @@ fn custom_fields_come_first_within_an_event() {
 
 #[test]
 fn custom_fields_that_are_no_object() {
-    lessonly(&[r#"{"user":{"custom_fields":null}}"#], ",user.custom_fields", "T,,,,,,,,,,,,,,I,\n");
-    lessonly(&[r#"{"user":{"custom_fields":{}}}"#], "", "T,,,,,,,,,,,,,,I\n");
-    lessonly(&[r#"{"user":{"custom_fields":["a"]}}"#], ",user.custom_fields", "T,,,,,,,,,,,,,,I,a\n");
+    lessonly(
+        &[r#"{"user":{"custom_fields":null}}"#],
+        ",user.custom_fields",
+        "T,,,,,,,,,,,,,,I,\n",
+    );
+    lessonly(
+        &[r#"{"user":{"custom_fields":{}}}"#],
+        "",
+        "T,,,,,,,,,,,,,,I\n",
+    );
+    lessonly(
+        &[r#"{"user":{"custom_fields":["a"]}}"#],
+        ",user.custom_fields",
+        "T,,,,,,,,,,,,,,I,a\n",
+    );
 }
 
 #[test]
 fn a_taken_name_becomes_the_whole_path() {
     lessonly(
-        &[r#"{"user":{"custom_fields":{"score":1,"more":2,"received_at":3,"":4,"Dept":5}},"Dept":6}"#],
+        &[
+            r#"{"user":{"custom_fields":{"score":1,"more":2,"received_at":3,"":4,"Dept":5}},"Dept":6}"#,
+        ],
         ",user.custom_fields.score,user.custom_fields.more,user.custom_fields.received_at,user.custom_fields.,Dept,Dept (2)",
         "T,,,,,,,,,,,,,,I,1,2,3,4,5,6\n",
     );
@@ -95,9 +124,15 @@ fn a_taken_name_becomes_the_whole_path() {
 
 #[test]
 fn repeated_keys_are_columns_of_their_own() {
-    generic(&[r#"{"a":1,"a":2,"\u0061":3}"#, r#"{"a":4}"#], "received_at,event_id,a,a (2),a (3)\nT,I,1,2,3\nT,I,4,,\n");
     generic(
-        &[r#"{"o":{"x":1},"o":{"x":2,"y":3}}"#, r#"{"o":{"y":4},"o":{"x":5}}"#],
+        &[r#"{"a":1,"a":2,"\u0061":3}"#, r#"{"a":4}"#],
+        "received_at,event_id,a,a (2),a (3)\nT,I,1,2,3\nT,I,4,,\n",
+    );
+    generic(
+        &[
+            r#"{"o":{"x":1},"o":{"x":2,"y":3}}"#,
+            r#"{"o":{"y":4},"o":{"x":5}}"#,
+        ],
         "received_at,event_id,o.x,o.x (2),o.y\nT,I,1,2,3\nT,I,5,,4\n",
     );
     generic(&[r#"{"a":{},"a":1}"#], "received_at,event_id,a\nT,I,1\n");
@@ -105,9 +140,18 @@ fn repeated_keys_are_columns_of_their_own() {
 
 #[test]
 fn names_are_unique_after_the_guard() {
-    generic(&[r#"{"'=x":1,"=x":2}"#], "received_at,event_id,'=x,'=x (2)\nT,I,1,2\n");
-    generic(&[r#"{"=x":1,"'=x":2}"#], "received_at,event_id,'=x,'=x (2)\nT,I,1,2\n");
-    generic(&[r#"{"a;b":1,"":2,"q\"":"=1+1"}"#], "received_at,event_id,\"a;b\",,\"q\"\"\"\nT,I,1,2,'=1+1\n");
+    generic(
+        &[r#"{"'=x":1,"=x":2}"#],
+        "received_at,event_id,'=x,'=x (2)\nT,I,1,2\n",
+    );
+    generic(
+        &[r#"{"=x":1,"'=x":2}"#],
+        "received_at,event_id,'=x,'=x (2)\nT,I,1,2\n",
+    );
+    generic(
+        &[r#"{"a;b":1,"":2,"q\"":"=1+1"}"#],
+        "received_at,event_id,\"a;b\",,\"q\"\"\"\nT,I,1,2,'=1+1\n",
+    );
 }
 
 #[test]
@@ -120,9 +164,21 @@ fn digits_stay_as_sent() {
 
 #[test]
 fn over_the_limit_paths_share_more() {
-    let few = Rules { columns_max: 5, ..rules(Preset::Generic) };
+    let few = Rules {
+        columns_max: 5,
+        ..rules(Preset::Generic)
+    };
     assert_eq!(
-        table(few, &[], &[r#"{"a":1,"b":2}"#, r#"{"c":{"d":[1,{}]},"a":3,"e":"=x;=","e":null}"#, r#"{"b":4}"#, r#"{"f":5}"#]),
+        table(
+            few,
+            &[],
+            &[
+                r#"{"a":1,"b":2}"#,
+                r#"{"c":{"d":[1,{}]},"a":3,"e":"=x;=","e":null}"#,
+                r#"{"b":4}"#,
+                r#"{"f":5}"#
+            ]
+        ),
         "received_at,event_id,a,b,more\n\
          T,I,1,2,\n\
          T,I,3,,\"{\"\"c.d\"\":[1,{}],\"\"e\"\":\"\"=x;'=\"\",\"\"e\"\":null}\"\n\
@@ -134,10 +190,19 @@ fn over_the_limit_paths_share_more() {
 #[test]
 fn a_new_day_carries_what_had_a_value() {
     let mut columns = Columns::start(rules(Preset::Lessonly), &[]);
-    table_of(&mut columns, &[r#"{"user":{"custom_fields":{"B":"b","Empty":"","A":"a"}},"n":null,"score":1}"#]);
+    table_of(
+        &mut columns,
+        &[r#"{"user":{"custom_fields":{"B":"b","Empty":"","A":"a"}},"n":null,"score":1}"#],
+    );
     let carried = columns.all();
-    assert_eq!(table(rules(Preset::Lessonly), carried, &[]), format!("{PINNED},B,A\n"));
-    assert_eq!(table(rules(Preset::Generic), carried, &[]), "received_at,event_id,B,A,score\n".replace("B,A,score", "score,B,A"));
+    assert_eq!(
+        table(rules(Preset::Lessonly), carried, &[]),
+        format!("{PINNED},B,A\n")
+    );
+    assert_eq!(
+        table(rules(Preset::Generic), carried, &[]),
+        "received_at,event_id,B,A,score\n".replace("B,A,score", "score,B,A")
+    );
 }
 
 #[test]
@@ -145,7 +210,10 @@ fn stored_columns_go_on_as_they_were() {
     let mut columns = Columns::start(rules(Preset::Generic), &[]);
     table_of(&mut columns, &[r#"{"=a":1,"b":{"c":"x"},"b":{"c":2}}"#]);
     let stored = serde_json::to_string(columns.all()).unwrap();
-    let mut again = Columns::restore(rules(Preset::Generic), serde_json::from_str(&stored).unwrap());
+    let mut again = Columns::restore(
+        rules(Preset::Generic),
+        serde_json::from_str(&stored).unwrap(),
+    );
     assert_eq!(again.all(), columns.all());
     let next = [r#"{"b":{"c":1},"b":{"c":2},"'=a":3,"b.c":4}"#];
     assert_eq!(table_of(&mut again, &next), table_of(&mut columns, &next));
@@ -153,13 +221,23 @@ fn stored_columns_go_on_as_they_were() {
 
 #[test]
 fn a_byte_order_mark_only_when_asked() {
-    let with = Rules { bom: true, ..rules(Preset::Generic) };
+    let with = Rules {
+        bom: true,
+        ..rules(Preset::Generic)
+    };
     assert_eq!(table(with, &[], &[]), "\u{feff}received_at,event_id\n");
 }
 
 #[test]
 fn a_hundred_thousand_repeats_end_soon() {
     let many = format!("{{{}}}", vec!["\"a\":1"; 100_000].join(","));
-    let csv = table(Rules { columns_max: 50, ..rules(Preset::Generic) }, &[], &[&many, &many]);
+    let csv = table(
+        Rules {
+            columns_max: 50,
+            ..rules(Preset::Generic)
+        },
+        &[],
+        &[&many, &many],
+    );
     assert_eq!(csv.lines().next().unwrap().split(',').count(), 50);
 }

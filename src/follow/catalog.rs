@@ -39,14 +39,27 @@ impl Catalog {
     pub fn load(disk: &SharedDisk, layout: &Layout) -> io::Result<(Self, Vec<(SourceName, Day)>)> {
         let (catalog, mut open) = (Self::default(), Vec::new());
         for folder in disk.list(&layout.tables_dir())? {
-            let Ok(source) = SourceName::new(&folder) else { continue };
+            let Ok(source) = SourceName::new(&folder) else {
+                continue;
+            };
             for name in disk.list(&layout.tables_dir().join(&folder))? {
-                let Some(Ok(day)) = name.strip_suffix(".json").map(str::parse) else { continue };
-                let Some(state) = Checkpoint::load(disk, layout, &source, day)? else { continue };
+                let Some(Ok(day)) = name.strip_suffix(".json").map(str::parse) else {
+                    continue;
+                };
+                let Some(state) = Checkpoint::load(disk, layout, &source, day)? else {
+                    continue;
+                };
                 if !state.closed {
                     open.push((source.clone(), day));
                 }
-                catalog.set(&source, day, Summary { figures: Figures::of(&state), open: !state.closed });
+                catalog.set(
+                    &source,
+                    day,
+                    Summary {
+                        figures: Figures::of(&state),
+                        open: !state.closed,
+                    },
+                );
             }
         }
         open.sort();
@@ -54,7 +67,10 @@ impl Catalog {
     }
 
     pub(super) fn set(&self, source: &SourceName, day: Day, summary: Summary) {
-        self.lock().entry(source.clone()).or_default().insert(day, summary);
+        self.lock()
+            .entry(source.clone())
+            .or_default()
+            .insert(day, summary);
     }
 
     /// All days of all sources, by source, the newest first.
@@ -62,7 +78,9 @@ impl Catalog {
     pub fn all(&self) -> Vec<(SourceName, Day, Summary)> {
         let sources = self.lock();
         let days = sources.iter().flat_map(|(source, days)| {
-            days.iter().rev().map(move |(day, summary)| (source.clone(), *day, summary.clone()))
+            days.iter()
+                .rev()
+                .map(move |(day, summary)| (source.clone(), *day, summary.clone()))
         });
         days.collect()
     }
@@ -79,7 +97,9 @@ impl Catalog {
         if range.is_empty() {
             return Vec::new();
         }
-        self.lock().get(source).map_or_else(Vec::new, |days| days.range(range).map(|(day, _)| *day).collect())
+        self.lock().get(source).map_or_else(Vec::new, |days| {
+            days.range(range).map(|(day, _)| *day).collect()
+        })
     }
 
     /// The newest day of `source` that has rows, before `before` if one is given.
@@ -87,6 +107,7 @@ impl Catalog {
     pub fn newest_with_rows(&self, source: &str, before: Option<Day>) -> Option<Day> {
         let sources = self.lock();
         let mut days = sources.get(source)?.iter().rev();
-        days.find(|(day, summary)| summary.figures.rows() > 0 && before.is_none_or(|b| **day < b)).map(|(day, _)| *day)
+        days.find(|(day, summary)| summary.figures.rows() > 0 && before.is_none_or(|b| **day < b))
+            .map(|(day, _)| *day)
     }
 }

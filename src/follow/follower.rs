@@ -118,7 +118,11 @@ impl Follower {
         let catalog = Arc::new(catalog);
         let saved = Self::load(&disk, &layout, &shared)?;
         let (sender, requests) = channel();
-        let handle = Handle { requests: sender, shared: shared.clone(), catalog: catalog.clone() };
+        let handle = Handle {
+            requests: sender,
+            shared: shared.clone(),
+            catalog: catalog.clone(),
+        };
         let mut follower = Self {
             reader: Reader::new(disk.clone(), shared.clone()),
             disk,
@@ -136,17 +140,26 @@ impl Follower {
             saved_at: now,
         };
         for key in open {
-            follower.tables.insert(key, Tracked::failed(Cursor::default(), now));
+            follower
+                .tables
+                .insert(key, Tracked::failed(Cursor::default(), now));
         }
         Ok((follower, handle))
     }
 
     /// The saved position, if the journal still has it.
     fn load(disk: &SharedDisk, layout: &Layout, shared: &Shared) -> io::Result<Saved> {
-        let start = Saved { seq: Seq(0), at: Cursor::default() };
+        let start = Saved {
+            seq: Seq(0),
+            at: Cursor::default(),
+        };
         let path = layout.follow_checkpoint();
-        let Some(json) = read_small(&**disk, &path)? else { return Ok(start) };
-        let Ok(saved) = serde_json::from_slice::<Saved>(&json) else { return Ok(start) };
+        let Some(json) = read_small(&**disk, &path)? else {
+            return Ok(start);
+        };
+        let Ok(saved) = serde_json::from_slice::<Saved>(&json) else {
+            return Ok(start);
+        };
         if saved.seq > shared.last_seq() {
             let what = format!(
                 "{} knows event {}, but the journal ends with {}: acknowledged events are missing from the journal",
@@ -156,7 +169,9 @@ impl Follower {
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
-        let known = shared.segment(saved.at.segment).is_some_and(|s| s.bytes >= saved.at.offset);
+        let known = shared
+            .segment(saved.at.segment)
+            .is_some_and(|s| s.bytes >= saved.at.offset);
         Ok(if known { saved } else { start })
     }
 
@@ -173,7 +188,9 @@ impl Follower {
         self.waiting.extend(self.requests.try_iter());
         self.look_after(clock);
         self.answer(clock);
-        if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY || self.dirty_bytes() >= CHECKPOINT_BYTES {
+        if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY
+            || self.dirty_bytes() >= CHECKPOINT_BYTES
+        {
             self.checkpoint(clock);
         }
         more
@@ -182,11 +199,21 @@ impl Follower {
     /// How long the thread may sleep when there is nothing to do.
     #[must_use]
     pub fn rest(&self, clock: Instant) -> Duration {
-        let due = self.tables.values().filter(|t| t.behind.is_some()).map(|t| t.due);
-        let waits = self.tables.values().filter(|t| t.table.as_ref().is_some_and(Table::has_waiting));
+        let due = self
+            .tables
+            .values()
+            .filter(|t| t.behind.is_some())
+            .map(|t| t.due);
+        let waits = self
+            .tables
+            .values()
+            .filter(|t| t.table.as_ref().is_some_and(Table::has_waiting));
         let next = due.chain(waits.map(|t| t.widen_after)).min();
         let second = Duration::from_secs(1);
-        next.map_or(second, |at| at.saturating_duration_since(clock).clamp(Duration::from_millis(5), second))
+        next.map_or(second, |at| {
+            at.saturating_duration_since(clock)
+                .clamp(Duration::from_millis(5), second)
+        })
     }
 
     /// Reads the next block and pushes its records to the tables that are up to date.
@@ -194,9 +221,14 @@ impl Follower {
         let end = self.shared.end().0;
         let mut cursor = self.at;
         // Taken out so that the block, which borrows the reader, and the tables can be used together.
-        let mut reader = std::mem::replace(&mut self.reader, Reader::new(self.disk.clone(), self.shared.clone()));
+        let mut reader = std::mem::replace(
+            &mut self.reader,
+            Reader::new(self.disk.clone(), self.shared.clone()),
+        );
         let outcome = match reader.next(&mut cursor, end, BLOCK_BYTES) {
-            Ok(Some(block)) => self.take_block(block.day, block.start, block.lines, clock).map(|()| true),
+            Ok(Some(block)) => self
+                .take_block(block.day, block.start, block.lines, clock)
+                .map(|()| true),
             Ok(None) => Ok(false),
             Err(error) => Err(error),
         };
@@ -212,14 +244,25 @@ impl Follower {
         Ok(more)
     }
 
-    fn take_block(&mut self, day: Day, start: Cursor, lines: &[u8], clock: Instant) -> io::Result<()> {
+    fn take_block(
+        &mut self,
+        day: Day,
+        start: Cursor,
+        lines: &[u8],
+        clock: Instant,
+    ) -> io::Result<()> {
         let mut offset = 0;
         let mut last: Option<Key> = None;
         for line in lines.split_inclusive(|&b| b == b'\n') {
             let record = parse(line, start, offset)?;
             offset += line.len();
-            if last.as_ref().is_none_or(|key| key.0.as_str() != record.source) {
-                last = SourceName::new(record.source).ok().map(|source| (source, day));
+            if last
+                .as_ref()
+                .is_none_or(|key| key.0.as_str() != record.source)
+            {
+                last = SourceName::new(record.source)
+                    .ok()
+                    .map(|source| (source, day));
             }
             let Some(key) = &last else { continue };
             match self.tables.get_mut(key) {
@@ -237,7 +280,12 @@ impl Follower {
     }
 
     fn flush_all(&mut self, clock: Instant, force: bool) {
-        let keys: Vec<Key> = self.tables.iter().filter(|(_, t)| t.is_current()).map(|(key, _)| key.clone()).collect();
+        let keys: Vec<Key> = self
+            .tables
+            .iter()
+            .filter(|(_, t)| t.is_current())
+            .map(|(key, _)| key.clone())
+            .collect();
         for key in keys {
             self.flush(&key, clock, force);
         }
@@ -246,8 +294,12 @@ impl Follower {
     /// Writes the rows that wait, widening the file if that is allowed now.
     fn flush(&mut self, key: &Key, clock: Instant, force: bool) {
         let (seq, at) = (self.seq, self.at);
-        let Some(tracked) = self.tables.get_mut(key) else { return };
-        let Some(table) = &mut tracked.table else { return };
+        let Some(tracked) = self.tables.get_mut(key) else {
+            return;
+        };
+        let Some(table) = &mut tracked.table else {
+            return;
+        };
         let had = table.has_waiting();
         let outcome = write_out(table, &mut tracked.widen_after, clock, force);
         if outcome.is_ok() && tracked.behind.is_none() {
@@ -263,7 +315,14 @@ impl Follower {
     /// Puts the table's figures into the catalog.
     fn list(&self, key: &Key) {
         if let Some(table) = self.tables.get(key).and_then(|t| t.table.as_ref()) {
-            self.catalog.set(&key.0, key.1, Summary { figures: table.figures(), open: true });
+            self.catalog.set(
+                &key.0,
+                key.1,
+                Summary {
+                    figures: table.figures(),
+                    open: true,
+                },
+            );
         }
     }
 
@@ -284,13 +343,18 @@ impl Follower {
 
     /// Brings tables that lag up to date when they are due, and those at once that a reader waits for.
     fn look_after(&mut self, clock: Instant) {
-        let wanted = |key: &Key| self.waiting.iter().any(|r| r.source == key.0 && r.days.contains(&key.1));
+        let wanted = |key: &Key| {
+            self.waiting
+                .iter()
+                .any(|r| r.source == key.0 && r.days.contains(&key.1))
+        };
         let mut keys: Vec<(Key, bool)> = Vec::new();
         for (key, tracked) in &self.tables {
             let waits = tracked.table.as_ref().is_some_and(Table::has_waiting);
             let forced = wanted(key) && (waits || tracked.behind.is_some());
             let failed = tracked.table.is_none();
-            let due = (tracked.behind.is_some() && tracked.due <= clock) || (waits && tracked.widen_after <= clock);
+            let due = (tracked.behind.is_some() && tracked.due <= clock)
+                || (waits && tracked.widen_after <= clock);
             if due || (forced && !failed) {
                 keys.push((key.clone(), forced));
             }
@@ -307,7 +371,9 @@ impl Follower {
 
     /// Reads on for one table, up to where the follower is.
     fn catch_up(&mut self, key: &Key, clock: Instant) {
-        let Some(mut tracked) = self.tables.remove(key) else { return };
+        let Some(mut tracked) = self.tables.remove(key) else {
+            return;
+        };
         let opened = match (tracked.table.take(), tracked.anew) {
             (_, Some(why)) => Ok(Reopened::Anew(why)),
             (Some(table), None) => Ok(Reopened::Table(table, tracked.behind.unwrap_or_default())),
@@ -315,7 +381,9 @@ impl Follower {
         };
         let outcome = opened.and_then(|opened| match opened {
             Reopened::Table(mut table, from) => {
-                let filled = self.fill(&mut table, key, from).and_then(|()| table.settle());
+                let filled = self
+                    .fill(&mut table, key, from)
+                    .and_then(|()| table.settle());
                 if filled.is_ok() {
                     table.pass(self.seq, (self.at.segment, self.at.offset));
                     tracked.behind = None;
@@ -334,8 +402,15 @@ impl Follower {
     }
 
     fn options_of(&self, source: &SourceName) -> TableOptions {
-        let rules = *self.options.sources.get(source).unwrap_or(&self.options.others);
-        TableOptions { rules, part_rows: self.options.part_rows }
+        let rules = *self
+            .options
+            .sources
+            .get(source)
+            .unwrap_or(&self.options.others);
+        TableOptions {
+            rules,
+            part_rows: self.options.part_rows,
+        }
     }
 
     /// Opens a table that is not open: as its checkpoint says, or new.
@@ -349,7 +424,8 @@ impl Follower {
                 return Ok(Reopened::Anew(Remake::Changed));
             }
             let carried = self.carried(source, *day)?;
-            let table = Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
+            let table =
+                Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
             return Ok(Reopened::Table(table, from));
         };
         if state.rules != options.rules.fingerprint() {
@@ -361,8 +437,14 @@ impl Follower {
 
     /// The columns of the newest earlier day with rows.
     fn carried(&self, source: &SourceName, day: Day) -> io::Result<Vec<Column>> {
-        let Some(earlier) = self.catalog.newest_with_rows(source.as_str(), Some(day)) else { return Ok(Vec::new()) };
-        if let Some(table) = self.tables.get(&(source.clone(), earlier)).and_then(|t| t.table.as_ref()) {
+        let Some(earlier) = self.catalog.newest_with_rows(source.as_str(), Some(day)) else {
+            return Ok(Vec::new());
+        };
+        if let Some(table) = self
+            .tables
+            .get(&(source.clone(), earlier))
+            .and_then(|t| t.table.as_ref())
+        {
             return Ok(table.columns().to_vec());
         }
         let state = Checkpoint::load(&self.disk, &self.layout, source, earlier)?;
@@ -385,7 +467,11 @@ impl Follower {
             }
             self.each(key, pushed, &mut cursor, found, |record| {
                 table.push(record.seq, record.received_at, record.id, record.payload);
-                if table.is_full() { write_out_now(table) } else { Ok(()) }
+                if table.is_full() {
+                    write_out_now(table)
+                } else {
+                    Ok(())
+                }
             })?;
             write_out_now(table)?;
         }
@@ -427,13 +513,22 @@ impl Follower {
     fn remake(&mut self, key: &Key, why: Remake, clock: Instant) {
         match self.try_remake(key, why) {
             Ok(table) => {
-                let tracked = Tracked { table: Some(table), behind: None, due: clock, widen_after: clock, anew: None };
+                let tracked = Tracked {
+                    table: Some(table),
+                    behind: None,
+                    due: clock,
+                    widen_after: clock,
+                    anew: None,
+                };
                 self.tables.insert(key.clone(), tracked);
                 self.list(key);
             }
             Err(error) => {
                 tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
-                let again = Tracked { anew: Some(why), ..Tracked::failed(Cursor::default(), clock + RETRY) };
+                let again = Tracked {
+                    anew: Some(why),
+                    ..Tracked::failed(Cursor::default(), clock + RETRY)
+                };
                 self.tables.insert(key.clone(), again);
             }
         }
@@ -441,7 +536,11 @@ impl Follower {
 
     fn try_remake(&mut self, key: &Key, why: Remake) -> Result<Table, TableError> {
         let (source, day) = key;
-        let old = self.tables.remove(key).and_then(|t| t.table).map(|t| t.start().to_vec());
+        let old = self
+            .tables
+            .remove(key)
+            .and_then(|t| t.table)
+            .map(|t| t.start().to_vec());
         let start = match old {
             Some(start) => start,
             None => match Checkpoint::load(&self.disk, &self.layout, source, *day)? {
@@ -451,19 +550,40 @@ impl Follower {
         };
         let options = self.options_of(source);
         let layout = self.layout.clone();
-        let mut table = Table::create(self.disk.clone(), layout, source.clone(), *day, options, &start, true)?;
-        let first = self.shared.first_of(*day).map(|segment| Cursor { segment, offset: 0 });
+        let mut table = Table::create(
+            self.disk.clone(),
+            layout,
+            source.clone(),
+            *day,
+            options,
+            &start,
+            true,
+        )?;
+        let first = self
+            .shared
+            .first_of(*day)
+            .map(|segment| Cursor { segment, offset: 0 });
         if let Some(first) = first {
             self.fill(&mut table, key, first)?;
         }
         table.pass(self.seq, (self.at.segment, self.at.offset));
-        let now = Timestamp::now().utc().with_timezone(&self.options.zone).format("%H%M%S").to_string();
+        let now = Timestamp::now()
+            .utc()
+            .with_timezone(&self.options.zone)
+            .format("%H%M%S")
+            .to_string();
         let edited = (why == Remake::Changed).then_some(now.as_str());
         let aside = table.replace_old(edited)?;
         match (why, aside.as_slice()) {
-            (Remake::Rules, _) => tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules"),
-            (Remake::Unsynced, _) => tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync"),
-            (Remake::Changed, []) => tracing::info!(%source, %day, rows = table.rows(), "made a table anew"),
+            (Remake::Rules, _) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules")
+            }
+            (Remake::Unsynced, _) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync")
+            }
+            (Remake::Changed, []) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew")
+            }
             (Remake::Changed, aside) => tracing::warn!(
                 %source, %day, rows = table.rows(), kept = ?aside,
                 "somebody changed a table's file; their version is kept, and the table made anew"
@@ -482,10 +602,15 @@ impl Follower {
                 .filter(|(key, _)| key.0 == request.source && request.days.contains(&key.1))
                 .map(|(_, tracked)| tracked)
                 .collect();
-            let ready = self.seq >= request.target && tables.iter().all(|t| t.is_current() && !t.has_waiting());
+            let ready = self.seq >= request.target
+                && tables.iter().all(|t| t.is_current() && !t.has_waiting());
             if ready {
                 tables.sort_by_key(|t| t.table.as_ref().map(Table::day));
-                let snapshots = tables.iter().filter_map(|t| t.table.as_ref()).map(Table::snapshot).collect();
+                let snapshots = tables
+                    .iter()
+                    .filter_map(|t| t.table.as_ref())
+                    .map(Table::snapshot)
+                    .collect();
                 // Whoever asked may be gone.
                 let _ = request.reply.send(snapshots);
             } else if clock < request.until && !request.reply.is_closed() {
@@ -495,7 +620,10 @@ impl Follower {
     }
 
     fn dirty_bytes(&self) -> u64 {
-        self.tables.values().filter_map(|t| t.table.as_ref()?.dirty()).sum()
+        self.tables
+            .values()
+            .filter_map(|t| t.table.as_ref()?.dirty())
+            .sum()
     }
 
     /// Makes all tables durable and remembers how far they are.
@@ -503,7 +631,9 @@ impl Follower {
         self.saved_at = clock;
         let mut failed = Vec::new();
         for (key, tracked) in &mut self.tables {
-            let Some(table) = &mut tracked.table else { continue };
+            let Some(table) = &mut tracked.table else {
+                continue;
+            };
             if table.dirty().is_some()
                 && let Err(error) = table.checkpoint(false)
             {
@@ -516,14 +646,21 @@ impl Follower {
         }
         // What a table does not have must be read again after a restart.
         let at = self.at;
-        if at == self.saved || self.tables.values().any(|t| !t.is_current() || t.has_waiting()) {
+        if at == self.saved
+            || self
+                .tables
+                .values()
+                .any(|t| !t.is_current() || t.has_waiting())
+        {
             return;
         }
         let saved = Saved { seq: self.seq, at };
         let json = serde_json::to_vec(&saved).unwrap_or_default();
         match replace(&*self.disk, &self.layout.follow_checkpoint(), &json) {
             Ok(()) => self.saved = at,
-            Err(error) => tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more"),
+            Err(error) => {
+                tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more")
+            }
         }
     }
 
@@ -534,7 +671,12 @@ impl Follower {
             self.today = Some(today);
             self.begin_day(today, clock);
         }
-        let over: Vec<Key> = self.tables.iter().filter(|(key, t)| t.is_current() && key.1 < today).map(|(k, _)| k.clone()).collect();
+        let over: Vec<Key> = self
+            .tables
+            .iter()
+            .filter(|(key, t)| t.is_current() && key.1 < today)
+            .map(|(k, _)| k.clone())
+            .collect();
         for key in over {
             let end = Timestamp::start_of(key.1.plus(1), self.options.zone);
             if now.millis() >= end.millis() + CLOSE_AFTER_MS {
@@ -547,7 +689,9 @@ impl Follower {
     fn begin_day(&mut self, today: Day, clock: Instant) {
         let sources: Vec<SourceName> = self.options.sources.keys().cloned().collect();
         for source in sources {
-            if self.catalog.knows(source.as_str()) && !self.tables.contains_key(&(source.clone(), today)) {
+            if self.catalog.knows(source.as_str())
+                && !self.tables.contains_key(&(source.clone(), today))
+            {
                 self.track((source, today), self.at, clock);
             }
         }
@@ -555,8 +699,12 @@ impl Follower {
 
     fn close(&mut self, key: &Key, clock: Instant) {
         self.flush(key, clock, true);
-        let Some(tracked) = self.tables.get_mut(key) else { return };
-        let Some(table) = &mut tracked.table else { return };
+        let Some(tracked) = self.tables.get_mut(key) else {
+            return;
+        };
+        let Some(table) = &mut tracked.table else {
+            return;
+        };
         if table.has_waiting() {
             return;
         }
@@ -564,7 +712,14 @@ impl Follower {
         match closed {
             Ok(()) => {
                 let figures = table.figures();
-                self.catalog.set(&key.0, key.1, Summary { figures, open: false });
+                self.catalog.set(
+                    &key.0,
+                    key.1,
+                    Summary {
+                        figures,
+                        open: false,
+                    },
+                );
                 self.tables.remove(key);
                 tracing::info!(source = %key.0, day = %key.1, "closed the day");
             }
@@ -575,7 +730,13 @@ impl Follower {
 
 impl Tracked {
     fn failed(from: Cursor, due: Instant) -> Self {
-        Self { table: None, behind: Some(from), due, widen_after: due, anew: None }
+        Self {
+            table: None,
+            behind: Some(from),
+            due,
+            widen_after: due,
+            anew: None,
+        }
     }
 
     fn is_current(&self) -> bool {
@@ -588,7 +749,9 @@ impl Tracked {
 
     /// Takes a record of a block that starts at `start`, unless the table reads by itself.
     fn push(&mut self, record: &Record<'_>, start: Cursor, clock: Instant) {
-        let (Some(table), None) = (&mut self.table, self.behind) else { return };
+        let (Some(table), None) = (&mut self.table, self.behind) else {
+            return;
+        };
         if table.is_full() && table.needs_widening() {
             // Too much waits for the next widening: it goes on by itself then.
             self.behind = Some(start);
@@ -602,7 +765,10 @@ impl Tracked {
 fn parse(line: &[u8], start: Cursor, offset: usize) -> io::Result<Record<'_>> {
     record::parse(line.strip_suffix(b"\n").unwrap_or(line)).map_err(|error| {
         let at = start.offset + offset as u64;
-        io::Error::new(io::ErrorKind::InvalidData, format!("segment {}, byte {at}: {error}", start.segment))
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("segment {}, byte {at}: {error}", start.segment),
+        )
     })
 }
 
@@ -621,7 +787,12 @@ fn write_out_now(table: &mut Table) -> Result<(), TableError> {
 }
 
 /// Appends what fits; widens at once when `force`, else when the last widening is long enough ago.
-fn write_out(table: &mut Table, widen_after: &mut Instant, clock: Instant, force: bool) -> Result<(), TableError> {
+fn write_out(
+    table: &mut Table,
+    widen_after: &mut Instant,
+    clock: Instant,
+    force: bool,
+) -> Result<(), TableError> {
     table.append()?;
     while table.needs_widening() {
         if !force && *widen_after > clock {

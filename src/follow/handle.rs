@@ -52,11 +52,23 @@ impl Handle {
     ///
     /// # Errors
     /// When they are not that far after [`WAIT_MAX`].
-    pub async fn tables(&self, source: SourceName, days: RangeInclusive<Day>) -> Result<Vec<Snapshot>, Unavailable> {
+    pub async fn tables(
+        &self,
+        source: SourceName,
+        days: RangeInclusive<Day>,
+    ) -> Result<Vec<Snapshot>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let target = self.shared.last_seq();
         let until = Instant::now() + WAIT_MAX;
-        self.requests.send(Request { source, days, target, until, reply }).map_err(|_| Unavailable)?;
+        self.requests
+            .send(Request {
+                source,
+                days,
+                target,
+                until,
+                reply,
+            })
+            .map_err(|_| Unavailable)?;
         self.shared.wake();
         match tokio::time::timeout(WAIT_MAX, answer).await {
             Ok(Ok(tables)) => Ok(tables),

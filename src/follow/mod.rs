@@ -13,5 +13,5 @@ mod follower;
 pub mod handle;
 
 pub use catalog::{Catalog, Summary};
-pub use follower::{Follower, FollowOptions};
+pub use follower::{FollowOptions, Follower};
 pub use handle::{Handle, Request, Unavailable};

@@ -41,13 +41,31 @@ impl IdLog {
     ///
     /// # Errors
     /// Whatever the disk answers, or when a file is shorter than `mark` says.
-    pub fn open(disk: SharedDisk, dir: PathBuf, mark: Mark, ids_max: usize, seen: &mut Seen) -> io::Result<Self> {
+    pub fn open(
+        disk: SharedDisk,
+        dir: PathBuf,
+        mark: Mark,
+        ids_max: usize,
+        seen: &mut Seen,
+    ) -> io::Result<Self> {
         disk.create_dir(&dir)?;
         let files_max = ids_max as u64 / FILE_RECORDS + 2;
-        let mut log = Self { disk, dir, file: None, at: mark, buffer: Vec::new(), files_max, broken: false };
+        let mut log = Self {
+            disk,
+            dir,
+            file: None,
+            at: mark,
+            buffer: Vec::new(),
+            files_max,
+            broken: false,
+        };
         let first = mark.file.saturating_sub(files_max).max(1);
         for number in first..=mark.file {
-            let wanted = if number == mark.file { Some(mark.records) } else { None };
+            let wanted = if number == mark.file {
+                Some(mark.records)
+            } else {
+                None
+            };
             log.load(number, wanted, seen)?;
         }
         log.remove_others(first)?;
@@ -91,7 +109,9 @@ impl IdLog {
     /// Removes what is older than `first`, and what a crash left behind the newest.
     fn remove_others(&self, first: u64) -> io::Result<()> {
         for name in self.disk.list(&self.dir)? {
-            let number = name.strip_suffix(".ids").and_then(|n| n.parse::<u64>().ok());
+            let number = name
+                .strip_suffix(".ids")
+                .and_then(|n| n.parse::<u64>().ok());
             if number.is_some_and(|n| n < first || n > self.at.file) {
                 self.disk.remove(&self.dir.join(name))?;
             }
@@ -117,7 +137,9 @@ impl IdLog {
             if self.file.is_none() || self.at.records >= FILE_RECORDS {
                 self.next_file()?;
             }
-            let Some(file) = &self.file else { return Ok(()) };
+            let Some(file) = &self.file else {
+                return Ok(());
+            };
             let room = usize::try_from(FILE_RECORDS - self.at.records).unwrap_or(0) * RECORD;
             let now = room.min(self.buffer.len());
             file.write_at(&self.buffer[..now], self.at.records * RECORD as u64)?;
@@ -131,7 +153,10 @@ impl IdLog {
         if let Some(full) = self.file.take() {
             full.sync()?;
         }
-        self.at = Mark { file: self.at.file + 1, records: 0 };
+        self.at = Mark {
+            file: self.at.file + 1,
+            records: 0,
+        };
         self.file = Some(self.disk.open(&self.path(self.at.file), Open::Fresh)?);
         self.disk.sync_dir(&self.dir)?;
         let oldest = self.at.file.saturating_sub(self.files_max);

@@ -31,7 +31,12 @@ impl Reader {
     /// A reader of the journal that `shared` describes.
     #[must_use]
     pub fn new(disk: SharedDisk, shared: Arc<Shared>) -> Self {
-        Self { disk, shared, open: None, buffer: Vec::new() }
+        Self {
+            disk,
+            shared,
+            open: None,
+            buffer: Vec::new(),
+        }
     }
 
     /// The next lines after `cursor`, which is moved behind them: about `bytes_max` bytes, or one line if that is longer.
@@ -39,14 +44,30 @@ impl Reader {
     ///
     /// # Errors
     /// Whatever the disk answers; `InvalidData` where a segment is shorter than it was or lines do not end.
-    pub fn next(&mut self, cursor: &mut Cursor, until: Cursor, bytes_max: usize) -> io::Result<Option<Block<'_>>> {
+    pub fn next(
+        &mut self,
+        cursor: &mut Cursor,
+        until: Cursor,
+        bytes_max: usize,
+    ) -> io::Result<Option<Block<'_>>> {
         loop {
-            let Some(number) = self.shared.at_or_after(cursor.segment) else { return Ok(None) };
+            let Some(number) = self.shared.at_or_after(cursor.segment) else {
+                return Ok(None);
+            };
             if number != cursor.segment {
-                *cursor = Cursor { segment: number, offset: 0 };
+                *cursor = Cursor {
+                    segment: number,
+                    offset: 0,
+                };
             }
-            let Some(segment) = self.shared.segment(number) else { return Ok(None) };
-            let end = if until.segment == number { until.offset.min(segment.bytes) } else { segment.bytes };
+            let Some(segment) = self.shared.segment(number) else {
+                return Ok(None);
+            };
+            let end = if until.segment == number {
+                until.offset.min(segment.bytes)
+            } else {
+                segment.bytes
+            };
             if number > until.segment {
                 return Ok(None);
             }
@@ -59,13 +80,20 @@ impl Reader {
                 if number >= until.segment || self.shared.at_or_after(number + 1).is_none() {
                     return Ok(None);
                 }
-                *cursor = Cursor { segment: number + 1, offset: 0 };
+                *cursor = Cursor {
+                    segment: number + 1,
+                    offset: 0,
+                };
                 continue;
             }
             let start = *cursor;
             let length = self.read_lines(number, start.offset..end, bytes_max)?;
             cursor.offset += length as u64;
-            return Ok(Some(Block { day: segment.day, start, lines: &self.buffer[..length] }));
+            return Ok(Some(Block {
+                day: segment.day,
+                start,
+                lines: &self.buffer[..length],
+            }));
         }
     }
 
@@ -77,9 +105,21 @@ impl Reader {
     }
 
     /// Fills the buffer from the start of `range` and tells how much of it is whole lines. With `bytes_max` 1 that is one line.
-    fn read_lines(&mut self, number: u64, range: std::ops::Range<u64>, bytes_max: usize) -> io::Result<usize> {
-        let Some((_, file)) = &self.open else { return Err(io::ErrorKind::NotFound.into()) };
-        let damaged = |what| io::Error::new(io::ErrorKind::InvalidData, format!("segment {number}: {what}"));
+    fn read_lines(
+        &mut self,
+        number: u64,
+        range: std::ops::Range<u64>,
+        bytes_max: usize,
+    ) -> io::Result<usize> {
+        let Some((_, file)) = &self.open else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        let damaged = |what| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("segment {number}: {what}"),
+            )
+        };
         let one = bytes_max == 1;
         let mut wanted = bytes_max.max(4096) as u64;
         loop {
@@ -88,7 +128,11 @@ impl Reader {
             if (self.buffer.len() as u64) < until - range.start {
                 return Err(damaged("the file is shorter than it was"));
             }
-            let end = if one { memchr::memchr(b'\n', &self.buffer) } else { memchr::memrchr(b'\n', &self.buffer) };
+            let end = if one {
+                memchr::memchr(b'\n', &self.buffer)
+            } else {
+                memchr::memrchr(b'\n', &self.buffer)
+            };
             match end {
                 Some(end) => return Ok(end + 1),
                 None if until == range.end => return Err(damaged("its last line has no end")),

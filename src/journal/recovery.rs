@@ -60,7 +60,11 @@ pub struct Opened {
 ///
 /// # Errors
 /// When the disk fails or acknowledged data is damaged.
-pub fn open(disk: SharedDisk, layout: Layout, options: Options) -> Result<(Journal, Opened), RecoveryError> {
+pub fn open(
+    disk: SharedDisk,
+    layout: Layout,
+    options: Options,
+) -> Result<(Journal, Opened), RecoveryError> {
     let dir = layout.journal_dir();
     disk.create_dir(&dir).map_err(at(&dir))?;
     let segments = find_segments(&disk, &dir)?;
@@ -68,18 +72,36 @@ pub fn open(disk: SharedDisk, layout: Layout, options: Options) -> Result<(Journ
     let mut seen = Seen::new(options.ids_max, options.dedup_days);
     let seen_dir = layout.seen_dir();
     let mark = checkpoint.as_ref().map_or(Mark::default(), |c| c.ids);
-    let (ids, checkpoint) = match IdLog::open(disk.clone(), seen_dir.clone(), mark, options.ids_max, &mut seen) {
+    let (ids, checkpoint) = match IdLog::open(
+        disk.clone(),
+        seen_dir.clone(),
+        mark,
+        options.ids_max,
+        &mut seen,
+    ) {
         Ok(ids) => (ids, checkpoint),
         Err(error) if mark != Mark::default() => {
             // Only a shortcut is gone: the journal has the ids.
             tracing::warn!(%error, dir = %seen_dir.display(), "the remembered ids cannot be read; reading the whole journal");
             seen = Seen::new(options.ids_max, options.dedup_days);
-            let ids = IdLog::open(disk.clone(), seen_dir.clone(), Mark::default(), options.ids_max, &mut seen);
+            let ids = IdLog::open(
+                disk.clone(),
+                seen_dir.clone(),
+                Mark::default(),
+                options.ids_max,
+                &mut seen,
+            );
             (ids.map_err(at(&seen_dir))?, None)
         }
         Err(error) => return Err(at(&seen_dir)(error)),
     };
-    let mut found = Found { seen, ids, last_seq: Seq(0), last_received_at: Timestamp::default(), opened: Opened::default() };
+    let mut found = Found {
+        seen,
+        ids,
+        last_seq: Seq(0),
+        last_received_at: Timestamp::default(),
+        opened: Opened::default(),
+    };
     let scan_from = match &checkpoint {
         Some(checkpoint) => {
             found.last_seq = checkpoint.last_seq;
@@ -87,11 +109,18 @@ pub fn open(disk: SharedDisk, layout: Layout, options: Options) -> Result<(Journ
             checkpoint.end
         }
         None => {
-            found.last_seq = Seq(segments.first().map_or(0, |s| s.first_seq.0.saturating_sub(1)));
+            found.last_seq = Seq(segments
+                .first()
+                .map_or(0, |s| s.first_seq.0.saturating_sub(1)));
             Cursor::default()
         }
     };
-    let mut tail = Tail::Next { previous: Previous { segment: 0, bytes: 0 } };
+    let mut tail = Tail::Next {
+        previous: Previous {
+            segment: 0,
+            bytes: 0,
+        },
+    };
     let mut segments = segments;
     let count = segments.len();
     for (nth, segment) in segments.iter_mut().enumerate() {
@@ -99,18 +128,42 @@ pub fn open(disk: SharedDisk, layout: Layout, options: Options) -> Result<(Journ
         if segment.number < scan_from.segment && !last {
             continue;
         }
-        let from = if segment.number == scan_from.segment { scan_from.offset } else { 0 };
-        let file = disk.open(&segment.path, if last { Open::Write } else { Open::Read }).map_err(at(&segment.path))?;
+        let from = if segment.number == scan_from.segment {
+            scan_from.offset
+        } else {
+            0
+        };
+        let file = disk
+            .open(&segment.path, if last { Open::Write } else { Open::Read })
+            .map_err(at(&segment.path))?;
         let last_batch = found.scan(segment, &*file, from, last)?;
         if last {
             let end = last_batch.end;
-            cut_and_rewrite(&disk, &layout, segment, &file, last_batch, &mut found.opened)?;
+            cut_and_rewrite(
+                &disk,
+                &layout,
+                segment,
+                &file,
+                last_batch,
+                &mut found.opened,
+            )?;
             segment.bytes = end;
-            tail = Tail::Open(OpenSegment { number: segment.number, day: segment.day, file, bytes: end });
+            tail = Tail::Open(OpenSegment {
+                number: segment.number,
+                day: segment.day,
+                file,
+                bytes: end,
+            });
         }
     }
     disk.sync_dir(&dir).map_err(at(&dir))?;
-    let Found { seen, ids, last_seq, last_received_at, opened } = found;
+    let Found {
+        seen,
+        ids,
+        last_seq,
+        last_received_at,
+        opened,
+    } = found;
     let journal = Journal {
         shared: Arc::new(Shared::new(segments, last_seq)),
         disk,
@@ -131,11 +184,18 @@ pub fn open(disk: SharedDisk, layout: Layout, options: Options) -> Result<(Journ
 }
 
 fn at(path: &Path) -> impl Fn(io::Error) -> RecoveryError + '_ {
-    |error| RecoveryError::Io { path: path.to_owned(), error }
+    |error| RecoveryError::Io {
+        path: path.to_owned(),
+        error,
+    }
 }
 
 fn damaged(path: &Path, offset: u64, what: impl Into<String>) -> RecoveryError {
-    RecoveryError::Damaged { path: path.to_owned(), offset, what: what.into() }
+    RecoveryError::Damaged {
+        path: path.to_owned(),
+        offset,
+        what: what.into(),
+    }
 }
 
 /// All segments in the order of their chain, each as long as the next one says.
@@ -159,9 +219,15 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
     let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
     for (first, path, bytes) in found {
         if let Some(before) = segments.last_mut() {
-            let Previous { segment, bytes: good } = first.previous;
+            let Previous {
+                segment,
+                bytes: good,
+            } = first.previous;
             if segment != before.number || first.segment != before.number + 1 {
-                let what = format!("segment {} follows segment {}; one between is missing", first.segment, before.number);
+                let what = format!(
+                    "segment {} follows segment {}; one between is missing",
+                    first.segment, before.number
+                );
                 return Err(damaged(&path, 0, what));
             }
             if good > before.bytes {
@@ -170,7 +236,13 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
             }
             before.bytes = good;
         }
-        segments.push(Segment { number: first.segment, day: first.day, first_seq: first.first_seq, path, bytes });
+        segments.push(Segment {
+            number: first.segment,
+            day: first.day,
+            first_seq: first.first_seq,
+            path,
+            bytes,
+        });
     }
     Ok(segments)
 }
@@ -181,7 +253,9 @@ fn read_checkpoint(
     segments: &[Segment],
 ) -> Result<Option<Checkpoint>, RecoveryError> {
     let path = layout.journal_checkpoint();
-    let Some(json) = read_small(&**disk, &path).map_err(at(&path))? else { return Ok(None) };
+    let Some(json) = read_small(&**disk, &path).map_err(at(&path))? else {
+        return Ok(None);
+    };
     let checkpoint: Checkpoint = match serde_json::from_slice(&json) {
         Ok(checkpoint) => checkpoint,
         Err(error) => {
@@ -191,7 +265,8 @@ fn read_checkpoint(
     };
     let Cursor { segment, offset } = checkpoint.end;
     let Some(found) = segments.iter().find(|s| s.number == segment) else {
-        let what = format!("segment {segment} was stored up to byte {offset}, but its file is not there");
+        let what =
+            format!("segment {segment} was stored up to byte {offset}, but its file is not there");
         return Err(damaged(&layout.journal_dir(), 0, what));
     };
     if found.bytes < offset {
@@ -222,23 +297,49 @@ const WINDOW: u64 = 1 << 20;
 
 impl Found {
     /// Checks the lines of `segment` from `from` on and takes their ids.
-    fn scan(&mut self, segment: &Segment, file: &dyn File, from: u64, last: bool) -> Result<LastBatch, RecoveryError> {
+    fn scan(
+        &mut self,
+        segment: &Segment,
+        file: &dyn File,
+        from: u64,
+        last: bool,
+    ) -> Result<LastBatch, RecoveryError> {
         let path = &segment.path;
-        let file_end = if last { file.stat().map_err(at(path))?.bytes } else { segment.bytes };
-        let mut lines = Lines { file, at: from, end: file_end, buffer: Vec::new(), used: 0 };
+        let file_end = if last {
+            file.stat().map_err(at(path))?.bytes
+        } else {
+            segment.bytes
+        };
+        let mut lines = Lines {
+            file,
+            at: from,
+            end: file_end,
+            buffer: Vec::new(),
+            used: 0,
+        };
         if from == 0 {
             lines.next().map_err(at(path))?;
             if segment.first_seq != self.last_seq.next() {
-                let what = format!("the segment starts with seq {}, expected {}", segment.first_seq, self.last_seq.next());
+                let what = format!(
+                    "the segment starts with seq {}, expected {}",
+                    segment.first_seq,
+                    self.last_seq.next()
+                );
                 return Err(damaged(path, 0, what));
             }
         }
-        let mut batch = LastBatch { start: from, end: lines.at, file_end };
+        let mut batch = LastBatch {
+            start: from,
+            end: lines.at,
+            file_end,
+        };
         let mut pending: Vec<(Id, Timestamp)> = Vec::new();
         let mut pending_start = lines.at;
         loop {
             let line_start = lines.at;
-            let Some(line) = lines.next().map_err(at(path))? else { break };
+            let Some(line) = lines.next().map_err(at(path))? else {
+                break;
+            };
             let expected = Seq(self.last_seq.0 + pending.len() as u64 + 1);
             let fault = match record::parse(line) {
                 Ok(record) => Self::misplaced(&record, expected, self.last_seq.next()),
@@ -251,7 +352,9 @@ impl Found {
                 Self::nothing_follows(&mut lines, self.last_seq.next(), path, line_start, &what)?;
                 break;
             }
-            let Ok(record) = record::parse(line) else { break };
+            let Ok(record) = record::parse(line) else {
+                break;
+            };
             pending.push((record.id(), record.moment()));
             if record.left == 0 {
                 self.last_received_at = record.moment();
@@ -260,12 +363,20 @@ impl Found {
                 for (id, moment) in pending.drain(..) {
                     self.take(id, moment);
                 }
-                batch = LastBatch { start: pending_start, end: lines.at, file_end };
+                batch = LastBatch {
+                    start: pending_start,
+                    end: lines.at,
+                    file_end,
+                };
                 pending_start = lines.at;
             }
         }
         if !last && batch.end != file_end {
-            return Err(damaged(path, batch.end, "the batch that starts here is not whole"));
+            return Err(damaged(
+                path,
+                batch.end,
+                "the batch that starts here is not whole",
+            ));
         }
         Ok(batch)
     }
@@ -282,7 +393,8 @@ impl Found {
         if record.seq != expected {
             return Some(format!("seq {} stands where {expected} should", record.seq));
         }
-        (record.batch != batch).then(|| format!("batch {} stands where {batch} should", record.batch))
+        (record.batch != batch)
+            .then(|| format!("batch {} stands where {batch} should", record.batch))
     }
 
     /// An incomplete last batch may be followed by lines of its own only. A later batch would mean that this one was
@@ -296,7 +408,11 @@ impl Found {
     ) -> Result<(), RecoveryError> {
         while let Some(line) = lines.next().map_err(at(path))? {
             if record::parse(line).is_ok_and(|r| r.batch > batch) {
-                return Err(damaged(path, fault_at, format!("{what}, and a later batch follows")));
+                return Err(damaged(
+                    path,
+                    fault_at,
+                    format!("{what}, and a later batch follows"),
+                ));
             }
         }
         Ok(())
@@ -323,10 +439,16 @@ impl Lines<'_> {
         let length = loop {
             match memchr::memchr(b'\n', &self.buffer[self.used..]) {
                 Some(length) => break length,
-                None if self.at + (self.buffer.len() - self.used) as u64 >= self.end => break self.buffer.len() - self.used,
+                None if self.at + (self.buffer.len() - self.used) as u64 >= self.end => {
+                    break self.buffer.len() - self.used;
+                }
                 None => {}
             }
-            read_range(self.file, self.at..self.end.min(self.at + wanted), &mut self.buffer)?;
+            read_range(
+                self.file,
+                self.at..self.end.min(self.at + wanted),
+                &mut self.buffer,
+            )?;
             self.used = 0;
             if self.buffer.is_empty() {
                 return Ok(None);
@@ -356,7 +478,11 @@ fn cut_and_rewrite(
     batch: LastBatch,
     opened: &mut Opened,
 ) -> Result<(), RecoveryError> {
-    let LastBatch { start, end, file_end } = batch;
+    let LastBatch {
+        start,
+        end,
+        file_end,
+    } = batch;
     let in_file = at(&segment.path);
     if file_end > end {
         opened.cut_bytes = file_end - end;
@@ -383,7 +509,11 @@ fn set_aside(
 ) -> Result<(), RecoveryError> {
     let dir = layout.cut_dir();
     disk.create_dir(&dir).map_err(at(&dir))?;
-    let name = segment.path.file_name().unwrap_or_default().to_string_lossy();
+    let name = segment
+        .path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy();
     let path = dir.join(format!("{name}.from-{}", range.start));
     let mut bytes = Vec::new();
     let kept = range.start..range.end.min(range.start + WINDOW);

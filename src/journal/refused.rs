@@ -73,9 +73,22 @@ impl Refused {
     ///
     /// # Errors
     /// Whatever the disk answers.
-    pub fn open(disk: SharedDisk, layout: Layout, zone: Tz, bytes_max: u64, now: Timestamp) -> io::Result<Self> {
+    pub fn open(
+        disk: SharedDisk,
+        layout: Layout,
+        zone: Tz,
+        bytes_max: u64,
+        now: Timestamp,
+    ) -> io::Result<Self> {
         disk.create_dir(&layout.rejected_dir())?;
-        let mut refused = Self { disk, layout, zone, bytes_max, seen: Seen::new(IDS_MAX, DAYS), open: None };
+        let mut refused = Self {
+            disk,
+            layout,
+            zone,
+            bytes_max,
+            seen: Seen::new(IDS_MAX, DAYS),
+            open: None,
+        };
         let today = now.day(zone);
         for back in (0..=i64::from(DAYS)).rev() {
             refused.load(today.plus(-back))?;
@@ -170,7 +183,9 @@ impl Refused {
         let path = self.layout.rejected(day);
         let (file, new) = match self.disk.open(&path, Open::Write) {
             Ok(file) => (file, false),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => (self.disk.open(&path, Open::New)?, true),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                (self.disk.open(&path, Open::New)?, true)
+            }
             Err(e) => return Err(e),
         };
         let bytes = if new { 0 } else { whole_lines(&*file)? };
@@ -183,7 +198,9 @@ impl Refused {
     }
 
     fn append(&mut self, text: &[u8]) -> io::Result<()> {
-        let Some((_, file, bytes)) = &mut self.open else { return Err(io::ErrorKind::NotFound.into()) };
+        let Some((_, file, bytes)) = &mut self.open else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         file.write_at(text, *bytes)?;
         file.sync()?;
         *bytes += text.len() as u64;
@@ -224,7 +241,9 @@ impl RefusedBody {
             reason: &self.reason,
             content_type: self.content_type.as_deref(),
             body: text,
-            body_base64: text.is_none().then(|| base64::engine::general_purpose::STANDARD.encode(&self.body)),
+            body_base64: text
+                .is_none()
+                .then(|| base64::engine::general_purpose::STANDARD.encode(&self.body)),
         };
         // Nothing in a line can fail to be JSON.
         if serde_json::to_writer(&mut *out, &line).is_ok() {

@@ -64,8 +64,17 @@ impl FirstLine {
     /// The line with its line end.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let Self { rowhook, segment, day, first_seq, previous } = self;
-        let Previous { segment: before, bytes } = previous;
+        let Self {
+            rowhook,
+            segment,
+            day,
+            first_seq,
+            previous,
+        } = self;
+        let Previous {
+            segment: before,
+            bytes,
+        } = previous;
         format!(
             "{{\"rowhook\":{rowhook},\"segment\":{segment},\"day\":\"{day}\",\"first_seq\":{first_seq},\
              \"previous\":{{\"segment\":{before},\"bytes\":{bytes}}}}}\n"
@@ -97,17 +106,27 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
     // The first line is synced alone before anything follows it: a file as short as one may be the rest of a crash.
     let short = bytes < FIRST_LINE_BYTES_MAX as u64;
     let Some(end) = memchr::memchr(b'\n', &head) else {
-        return Ok(if short { Start::CutOff } else { Start::Damaged("no first line".into()) });
+        return Ok(if short {
+            Start::CutOff
+        } else {
+            Start::Damaged("no first line".into())
+        });
     };
     match serde_json::from_slice::<FirstLine>(&head[..end]) {
-        Ok(first) if first.rowhook == 1 && first.encode() == head[..=end] => Ok(Start::Whole(first, bytes)),
+        Ok(first) if first.rowhook == 1 && first.encode() == head[..=end] => {
+            Ok(Start::Whole(first, bytes))
+        }
         Ok(first) if first.rowhook != 1 => Ok(Start::Damaged(format!(
             "format version {} is not one that this release reads",
             first.rowhook
         ))),
         _ if short && end + 1 == head.len() => Ok(Start::CutOff),
-        Ok(_) => Ok(Start::Damaged("its first line is not as it was written".into())),
-        Err(e) => Ok(Start::Damaged(format!("its first line cannot be read: {e}"))),
+        Ok(_) => Ok(Start::Damaged(
+            "its first line is not as it was written".into(),
+        )),
+        Err(e) => Ok(Start::Damaged(format!(
+            "its first line cannot be read: {e}"
+        ))),
     }
 }
 
@@ -122,7 +141,10 @@ mod tests {
             segment: 12,
             day: "2026-11-23".parse().unwrap(),
             first_seq: Seq(34),
-            previous: Previous { segment: 11, bytes: 5678 },
+            previous: Previous {
+                segment: 11,
+                bytes: 5678,
+            },
         };
         let text = String::from_utf8(line.encode()).unwrap();
         let wanted = r#"{"rowhook":1,"segment":12,"day":"2026-11-23","first_seq":34,"previous":{"segment":11,"bytes":5678}}"#;

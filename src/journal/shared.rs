@@ -35,8 +35,16 @@ struct State {
 
 impl Shared {
     pub(super) fn new(segments: Vec<Segment>, last: Seq) -> Self {
-        let state = State { segments, last, health: Health::Ready, woken: false };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        let state = State {
+            segments,
+            last,
+            health: Health::Ready,
+            woken: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -54,7 +62,10 @@ impl Shared {
     #[must_use]
     pub fn end(&self) -> (Cursor, Seq) {
         let state = self.lock();
-        let end = state.segments.last().map(|s| Cursor { segment: s.number, offset: s.bytes });
+        let end = state.segments.last().map(|s| Cursor {
+            segment: s.number,
+            offset: s.bytes,
+        });
         (end.unwrap_or_default(), state.last)
     }
 
@@ -71,14 +82,21 @@ impl Shared {
     #[must_use]
     pub fn at_or_after(&self, number: u64) -> Option<u64> {
         let state = self.lock();
-        let (first, last) = (state.segments.first()?.number, state.segments.last()?.number);
+        let (first, last) = (
+            state.segments.first()?.number,
+            state.segments.last()?.number,
+        );
         (number <= last).then_some(number.max(first))
     }
 
     /// The number of the first segment of `day`.
     #[must_use]
     pub fn first_of(&self, day: Day) -> Option<u64> {
-        self.lock().segments.iter().find(|s| s.day == day).map(|s| s.number)
+        self.lock()
+            .segments
+            .iter()
+            .find(|s| s.day == day)
+            .map(|s| s.number)
     }
 
     /// Whether events can be stored.

@@ -172,7 +172,10 @@ impl Journal {
                 }
             }
             waits.push(stored + twins > 0);
-            verdicts.push(Verdict::Stored { stored, duplicates: known + twins });
+            verdicts.push(Verdict::Stored {
+                stored,
+                duplicates: known + twins,
+            });
         }
         if fresh.is_empty() {
             return verdicts;
@@ -194,7 +197,9 @@ impl Journal {
             return Err(io::Error::other("the journal waits for the disk"));
         }
         let received_at = self.stamp(now)?;
-        let Tail::Open(segment) = &mut self.tail else { return Err(io::ErrorKind::NotFound.into()) };
+        let Tail::Open(segment) = &mut self.tail else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         let batch = self.last_seq.next();
         let mut seq = self.last_seq;
         let (mut end, mut text) = (segment.bytes, Vec::with_capacity(24));
@@ -239,7 +244,9 @@ impl Journal {
             return;
         }
         self.ids.push(id, at);
-        let Some(age_ms) = self.seen.insert(id, at) else { return };
+        let Some(age_ms) = self.seen.insert(id, at) else {
+            return;
+        };
         let early = age_ms < 15 * 60_000;
         if early && !self.left_early {
             tracing::warn!(
@@ -255,12 +262,21 @@ impl Journal {
     /// of events with that moment.
     fn stamp(&mut self, now: Timestamp) -> io::Result<Timestamp> {
         let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
-        let moment = if far_back { now } else { now.max(self.last_received_at) };
+        let moment = if far_back {
+            now
+        } else {
+            now.max(self.last_received_at)
+        };
         let day = moment.day(self.options.zone);
         let previous = match &self.tail {
             // The segment's day may be the later one when the zone was changed: then it goes on until that day is over.
-            Tail::Open(open) if open.day == day || (open.day > day && !far_back) => return Ok(moment),
-            Tail::Open(open) => Previous { segment: open.number, bytes: open.bytes },
+            Tail::Open(open) if open.day == day || (open.day > day && !far_back) => {
+                return Ok(moment);
+            }
+            Tail::Open(open) => Previous {
+                segment: open.number,
+                bytes: open.bytes,
+            },
             Tail::Next { previous } | Tail::Broken { previous } => *previous,
         };
         self.start_segment(day, previous)?;
@@ -286,20 +302,37 @@ impl Journal {
                 opened => Some(opened.map(|file| (path, file))),
             })
             .unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
-        let written = file.write_at(&line, 0).and_then(|()| file.sync()).and_then(|()| self.disk.sync_dir(&dir));
+        let written = file
+            .write_at(&line, 0)
+            .and_then(|()| file.sync())
+            .and_then(|()| self.disk.sync_dir(&dir));
         if let Err(error) = written {
             let _ = self.disk.remove(&path);
             return Err(error);
         }
         let bytes = line.len() as u64;
-        self.shared.add_segment(Segment { number: first.segment, day, first_seq: first.first_seq, path, bytes });
-        self.tail = Tail::Open(OpenSegment { number: first.segment, day, file, bytes });
+        self.shared.add_segment(Segment {
+            number: first.segment,
+            day,
+            first_seq: first.first_seq,
+            path,
+            bytes,
+        });
+        self.tail = Tail::Open(OpenSegment {
+            number: first.segment,
+            day,
+            file,
+            bytes,
+        });
         Ok(())
     }
 
     fn fail(&mut self, error: &io::Error) {
         let previous = match &self.tail {
-            Tail::Open(open) => Previous { segment: open.number, bytes: open.bytes },
+            Tail::Open(open) => Previous {
+                segment: open.number,
+                bytes: open.bytes,
+            },
             Tail::Next { previous } => *previous,
             Tail::Broken { .. } => return,
         };
@@ -314,13 +347,22 @@ impl Journal {
     /// # Errors
     /// What is still wrong with the disk.
     pub fn recover(&mut self, now: Timestamp) -> io::Result<()> {
-        let Tail::Broken { previous } = &self.tail else { return Ok(()) };
+        let Tail::Broken { previous } = &self.tail else {
+            return Ok(());
+        };
         let previous = *previous;
-        let outcome = self.cut_failed(previous).and_then(|()| self.probe()).and_then(|()| {
-            let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
-            let moment = if far_back { now } else { now.max(self.last_received_at) };
-            self.start_segment(moment.day(self.options.zone), previous)
-        });
+        let outcome = self
+            .cut_failed(previous)
+            .and_then(|()| self.probe())
+            .and_then(|()| {
+                let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
+                let moment = if far_back {
+                    now
+                } else {
+                    now.max(self.last_received_at)
+                };
+                self.start_segment(moment.day(self.options.zone), previous)
+            });
         match outcome {
             Ok(()) => {
                 tracing::info!("the journal goes on in a new segment");
@@ -370,7 +412,12 @@ impl Journal {
             return Ok(());
         }
         let ids = self.ids.sync(&self.seen)?;
-        let checkpoint = Checkpoint { end, last_seq, last_received_at: self.last_received_at, ids };
+        let checkpoint = Checkpoint {
+            end,
+            last_seq,
+            last_received_at: self.last_received_at,
+            ids,
+        };
         let json = serde_json::to_vec(&checkpoint)?;
         replace(&*self.disk, &self.layout.journal_checkpoint(), &json)?;
         self.checkpointed = Some(end);

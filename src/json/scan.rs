@@ -48,7 +48,11 @@ pub fn position(text: &[u8], at: usize) -> (usize, usize) {
     let before = &text[..at.min(text.len())];
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
     let start = memchr::memrchr(b'\n', before).map_or(0, |n| n + 1);
-    let column = before[start..].iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
+    let column = before[start..]
+        .iter()
+        .filter(|&&b| b & 0xC0 != 0x80)
+        .count()
+        + 1;
     (line, column)
 }
 
@@ -57,7 +61,13 @@ pub fn position(text: &[u8], at: usize) -> (usize, usize) {
 /// # Errors
 /// The first byte at which it cannot be JSON any more.
 pub fn scan(text: &str) -> Result<Scan, JsonError> {
-    let mut scanner = Scanner { text: text.as_bytes(), at: 0, blanks: 0, open: Nesting::default(), depth: 0 };
+    let mut scanner = Scanner {
+        text: text.as_bytes(),
+        at: 0,
+        blanks: 0,
+        open: Nesting::default(),
+        depth: 0,
+    };
     scanner.blank();
     let start = scanner.at;
     let top = match scanner.peek() {
@@ -75,7 +85,11 @@ pub fn scan(text: &str) -> Result<Scan, JsonError> {
     if scanner.at < scanner.text.len() {
         return scanner.fail("something follows the end of the JSON text");
     }
-    Ok(Scan { top, depth: scanner.depth, blanks: scanner.blanks })
+    Ok(Scan {
+        top,
+        depth: scanner.depth,
+        blanks: scanner.blanks,
+    })
 }
 
 /// Which of the open brackets are objects, one bit each: a megabyte of `[` costs 128 KiB.
@@ -119,8 +133,15 @@ impl Scanner<'_> {
     }
 
     fn fail<T>(&self, reason: &'static str) -> Result<T, JsonError> {
-        let reason = if self.at >= self.text.len() { "the text ends in the middle of a value" } else { reason };
-        Err(JsonError { at: self.at, reason })
+        let reason = if self.at >= self.text.len() {
+            "the text ends in the middle of a value"
+        } else {
+            reason
+        };
+        Err(JsonError {
+            at: self.at,
+            reason,
+        })
     }
 
     fn blank(&mut self) {
@@ -284,7 +305,11 @@ impl Scanner<'_> {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start { self.fail("expected a digit") } else { Ok(()) }
+        if self.at == start {
+            self.fail("expected a digit")
+        } else {
+            Ok(())
+        }
     }
 
     fn string(&mut self) -> Result<(), JsonError> {
@@ -342,7 +367,10 @@ pub(super) fn plain_prefix(text: &[u8]) -> usize {
         }
         at += 8;
     }
-    at + text[at..].iter().take_while(|&&b| b >= 0x20 && b != b'"' && b != b'\\').count()
+    at + text[at..]
+        .iter()
+        .take_while(|&&b| b >= 0x20 && b != b'"' && b != b'\\')
+        .count()
 }
 
 #[cfg(test)]
@@ -352,7 +380,11 @@ mod tests {
 
     #[track_caller]
     fn refuses(text: &str, at: usize, reason: &str) {
-        assert_eq!(scan(text).map_err(|e| (e.at, e.reason)), Err((at, reason)), "{text}");
+        assert_eq!(
+            scan(text).map_err(|e| (e.at, e.reason)),
+            Err((at, reason)),
+            "{text}"
+        );
     }
 
     #[test]
@@ -387,10 +419,22 @@ mod tests {
         refuses("{\"a\":+1}", 5, "expected a JSON value");
         refuses("{\"a\":NaN}", 5, "expected a JSON value");
         refuses("{\"a\":nul}", 8, "expected `true`, `false` or `null`");
-        refuses("{\"a\":\"\u{1}\"}", 6, "a control character in a string must be escaped");
+        refuses(
+            "{\"a\":\"\u{1}\"}",
+            6,
+            "a control character in a string must be escaped",
+        );
         refuses("{\"a\":\"\\x\"}", 7, "unknown escape in a string");
-        refuses("{\"a\":\"\\u12g4\"}", 10, "expected four hex digits after `\\u`");
-        refuses("{\"a\":1]", 6, "expected `,` or `}` after an object's value");
+        refuses(
+            "{\"a\":\"\\u12g4\"}",
+            10,
+            "expected four hex digits after `\\u`",
+        );
+        refuses(
+            "{\"a\":1]",
+            6,
+            "expected `,` or `}` after an object's value",
+        );
         refuses("[1}", 2, "expected `,` or `]` after an array's element");
         refuses("{} {}", 3, "something follows the end of the JSON text");
         refuses("{}\u{a0}", 2, "something follows the end of the JSON text");

@@ -59,7 +59,9 @@ pub fn unescape(inside: &[u8], out: &mut Vec<u8>) {
     while let Some(slash) = memchr::memchr(b'\\', rest) {
         out.extend_from_slice(&rest[..slash]);
         rest = &rest[slash + 1..];
-        let Some((&kind, after)) = rest.split_first() else { return };
+        let Some((&kind, after)) = rest.split_first() else {
+            return;
+        };
         rest = after;
         match kind {
             b'b' => out.push(8),
@@ -79,7 +81,9 @@ pub fn unescape(inside: &[u8], out: &mut Vec<u8>) {
 
 /// The character of the escape whose hex digits `rest` starts with, and of its second half where it has one.
 fn unicode_escape(rest: &mut &[u8]) -> char {
-    let Some(first) = hex4(rest) else { return char::REPLACEMENT_CHARACTER };
+    let Some(first) = hex4(rest) else {
+        return char::REPLACEMENT_CHARACTER;
+    };
     *rest = &rest[4..];
     if let 0xD800..0xDC00 = first {
         let second = rest.strip_prefix(b"\\u").and_then(hex4);
@@ -94,7 +98,9 @@ fn unicode_escape(rest: &mut &[u8]) -> char {
 
 fn hex4(text: &[u8]) -> Option<u32> {
     let digits = text.first_chunk::<4>()?;
-    digits.iter().try_fold(0, |sum, &d| Some(sum << 4 | char::from(d).to_digit(16)?))
+    digits
+        .iter()
+        .try_fold(0, |sum, &d| Some(sum << 4 | char::from(d).to_digit(16)?))
 }
 
 /// Appends `text` as a JSON string, escaping no more than JSON asks for.
@@ -105,7 +111,9 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
         let plain = plain_prefix(rest);
         out.extend_from_slice(&rest[..plain]);
         rest = &rest[plain..];
-        let Some((&byte, after)) = rest.split_first() else { break };
+        let Some((&byte, after)) = rest.split_first() else {
+            break;
+        };
         rest = after;
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

@@ -42,7 +42,11 @@ impl<'a> Walker<'a> {
     /// Starts inside the object or array that begins at `at`.
     #[must_use]
     pub fn new(text: &'a [u8], at: usize) -> Self {
-        Self { text, at: at + 1, object: text.get(at) == Some(&b'{') }
+        Self {
+            text,
+            at: at + 1,
+            object: text.get(at) == Some(&b'{'),
+        }
     }
 
     /// The next member; at an object or array its value's end is not known yet, and [`Walker::skip_to`] must follow.
@@ -68,12 +72,26 @@ impl<'a> Walker<'a> {
             b']' | b'}' => return None,
             first => {
                 let rest = &self.text[start..];
-                let len = rest.iter().position(|b| matches!(b, b',' | b'}' | b']')).unwrap_or(rest.len());
-                (if first == b'n' { Kind::Null } else { Kind::Plain }, start + len.max(1))
+                let len = rest
+                    .iter()
+                    .position(|b| matches!(b, b',' | b'}' | b']'))
+                    .unwrap_or(rest.len());
+                (
+                    if first == b'n' {
+                        Kind::Null
+                    } else {
+                        Kind::Plain
+                    },
+                    start + len.max(1),
+                )
             }
         };
         self.at = end;
-        Some(Member { key, value: start..end, kind })
+        Some(Member {
+            key,
+            value: start..end,
+            kind,
+        })
     }
 
     /// Goes on behind a nested value.
@@ -142,8 +160,12 @@ pub fn find<'a>(text: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
                 name == token.as_bytes()
             }),
             b'[' => {
-                let plain = token == "0" || !token.starts_with('0') && token.bytes().all(|b| b.is_ascii_digit());
-                plain.then(|| token.parse().ok()).flatten().and_then(|index| members.nth(index))
+                let plain = token == "0"
+                    || !token.starts_with('0') && token.bytes().all(|b| b.is_ascii_digit());
+                plain
+                    .then(|| token.parse().ok())
+                    .flatten()
+                    .and_then(|index| members.nth(index))
             }
             _ => None,
         };
@@ -192,7 +214,10 @@ mod tests {
 
     #[test]
     fn other_texts_do_no_harm() {
-        for text in ["", "{", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":[", "[,", "[,,]", "{]", "\"", "x", "{\"a\":}"] {
+        for text in [
+            "", "{", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":[", "[,", "[,,]", "{]", "\"", "x",
+            "{\"a\":}",
+        ] {
             for at in 0..=text.len() {
                 assert!(Walker::new(text.as_bytes(), at).count() < 10);
             }

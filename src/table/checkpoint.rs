@@ -77,11 +77,20 @@ impl Checkpoint {
     ///
     /// # Errors
     /// Whatever the disk answers.
-    pub fn load(disk: &SharedDisk, layout: &Layout, source: &SourceName, day: Day) -> io::Result<Option<Self>> {
+    pub fn load(
+        disk: &SharedDisk,
+        layout: &Layout,
+        source: &SourceName,
+        day: Day,
+    ) -> io::Result<Option<Self>> {
         let path = layout.table_checkpoint(source, day);
-        let Some(json) = read_small(&**disk, &path)? else { return Ok(None) };
+        let Some(json) = read_small(&**disk, &path)? else {
+            return Ok(None);
+        };
         match serde_json::from_slice::<Self>(&json) {
-            Ok(found) if found.source == *source && found.day == day && !found.parts.is_empty() => Ok(Some(found)),
+            Ok(found) if found.source == *source && found.day == day && !found.parts.is_empty() => {
+                Ok(Some(found))
+            }
             Ok(_) => Ok(None),
             Err(error) => {
                 tracing::warn!(path = %path.display(), %error, "ignored a table's checkpoint that cannot be read");

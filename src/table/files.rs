@@ -25,15 +25,34 @@ const PIECE: u64 = 256 * 1024;
 
 impl Part {
     /// Makes the file with its header. With `fresh` it may replace a file of that name.
-    pub fn create(disk: &SharedDisk, path: PathBuf, fresh: bool, header: &[u8], columns: usize) -> io::Result<Self> {
+    pub fn create(
+        disk: &SharedDisk,
+        path: PathBuf,
+        fresh: bool,
+        header: &[u8],
+        columns: usize,
+    ) -> io::Result<Self> {
         let file = disk.open(&path, if fresh { Open::Fresh } else { Open::New })?;
         file.write_at(header, 0)?;
         let left = file.stat()?;
-        Ok(Self { path, file, rows: 0, bytes: header.len() as u64, columns, left, compare_until: 0 })
+        Ok(Self {
+            path,
+            file,
+            rows: 0,
+            bytes: header.len() as u64,
+            columns,
+            left,
+            compare_until: 0,
+        })
     }
 
     /// Opens the file that a checkpoint tells of. It is ours if it starts with `header` and is not shorter than it was.
-    pub fn reopen(disk: &SharedDisk, path: PathBuf, state: PartState, header: &[u8]) -> Result<Option<Self>, TableError> {
+    pub fn reopen(
+        disk: &SharedDisk,
+        path: PathBuf,
+        state: PartState,
+        header: &[u8],
+    ) -> Result<Option<Self>, TableError> {
         let file = match disk.open(&path, Open::Write) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -45,24 +64,49 @@ impl Part {
         if start != header || now.bytes < state.bytes || now.inode != state.stat.inode {
             return Ok(None);
         }
-        let PartState { rows, bytes, columns, .. } = state;
+        let PartState {
+            rows,
+            bytes,
+            columns,
+            ..
+        } = state;
         let compare_until = if now.bytes > bytes { now.bytes } else { 0 };
-        Ok(Some(Self { path, file, rows, bytes, columns, left: now, compare_until }))
+        Ok(Some(Self {
+            path,
+            file,
+            rows,
+            bytes,
+            columns,
+            left: now,
+            compare_until,
+        }))
     }
 
     pub fn state(&self) -> PartState {
-        PartState { rows: self.rows, bytes: self.bytes, columns: self.columns, stat: self.left }
+        PartState {
+            rows: self.rows,
+            bytes: self.bytes,
+            columns: self.columns,
+            stat: self.left,
+        }
     }
 
     /// Whether what stands under the name is what we left.
     pub fn check(&self, disk: &SharedDisk) -> Result<(), TableError> {
-        if disk.stat(&self.path)? == Some(self.left) { Ok(()) } else { Err(TableError::Changed) }
+        if disk.stat(&self.path)? == Some(self.left) {
+            Ok(())
+        } else {
+            Err(TableError::Changed)
+        }
     }
 
     /// Appends `text`, `rows` rows, with one write.
     pub fn append(&mut self, disk: &SharedDisk, text: &[u8], rows: u64) -> Result<(), TableError> {
         self.check(disk)?;
-        let known = self.compare_until.saturating_sub(self.bytes).min(text.len() as u64);
+        let known = self
+            .compare_until
+            .saturating_sub(self.bytes)
+            .min(text.len() as u64);
         if known > 0 {
             let mut there = Vec::new();
             read_range(&*self.file, self.bytes..self.bytes + known, &mut there)?;
@@ -73,7 +117,8 @@ impl Part {
         }
         let known = usize::try_from(known).unwrap_or(text.len());
         if known < text.len() {
-            self.file.write_at(&text[known..], self.bytes + known as u64)?;
+            self.file
+                .write_at(&text[known..], self.bytes + known as u64)?;
             self.left = self.file.stat()?;
         }
         self.bytes += text.len() as u64;
@@ -115,7 +160,10 @@ impl Part {
             at = until;
         }
         if wide.rows != self.rows {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the file does not have the rows that it had"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the file does not have the rows that it had",
+            ));
         }
         wide.file.sync()?;
         wide.left = wide.file.stat()?;

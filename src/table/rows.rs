@@ -68,15 +68,23 @@ mod tests {
         let text = b"a,\"x\ny\"\n\"q\"\"\n\",b\n,\n";
         for cut in 0..text.len() {
             let (mut ends, mut out) = (RowEnds::default(), Vec::new());
-            let rows = widen(&text[..cut], &mut ends, 2, &mut out) + widen(&text[cut..], &mut ends, 2, &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), "a,\"x\ny\",,\n\"q\"\"\n\",b,,\n,,,\n");
+            let rows = widen(&text[..cut], &mut ends, 2, &mut out)
+                + widen(&text[cut..], &mut ends, 2, &mut out);
+            assert_eq!(
+                String::from_utf8_lossy(&out),
+                "a,\"x\ny\",,\n\"q\"\"\n\",b,,\n,,,\n"
+            );
             assert_eq!(rows, 3);
         }
     }
 
     #[test]
     fn raw_fields() {
-        let split = |row: &str| fields(row.as_bytes()).map(|f| String::from_utf8_lossy(f).into_owned()).collect::<Vec<_>>();
+        let split = |row: &str| {
+            fields(row.as_bytes())
+                .map(|f| String::from_utf8_lossy(f).into_owned())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(split("a,\"b,\"\"\n\",,c\n"), ["a", "\"b,\"\"\n\"", "", "c"]);
         assert_eq!(split(",\n"), ["", ""]);
         assert_eq!(split("x"), ["x"]);

@@ -169,9 +169,22 @@ impl Table {
         options: TableOptions,
         checkpoint: Checkpoint,
     ) -> Result<Self, TableError> {
-        let Checkpoint { source, day, seq, hint, received, parts, wider, start, columns, .. } = checkpoint;
+        let Checkpoint {
+            source,
+            day,
+            seq,
+            hint,
+            received,
+            parts,
+            wider,
+            start,
+            columns,
+            ..
+        } = checkpoint;
         let columns = Columns::restore(options.rules, columns);
-        let Some((last, full)) = parts.split_last() else { return Err(TableError::Changed) };
+        let Some((last, full)) = parts.split_last() else {
+            return Err(TableError::Changed);
+        };
         let number = u32::try_from(parts.len()).unwrap_or(u32::MAX);
         let path = layout.csv(&source, day, number);
         let mut found = None;
@@ -272,11 +285,19 @@ impl Table {
         }
         self.pushed = seq;
         self.columns.place(payload, &mut self.flat);
-        self.columns.write_row(received_at, id, payload, &self.flat, &mut self.waiting);
-        self.waiting_rows.push(WaitingRow { end: self.waiting.len(), columns: self.columns.len(), seq });
+        self.columns
+            .write_row(received_at, id, payload, &self.flat, &mut self.waiting);
+        self.waiting_rows.push(WaitingRow {
+            end: self.waiting.len(),
+            columns: self.columns.len(),
+            seq,
+        });
         let moment = Timestamp::parse(received_at).unwrap_or_default();
         let first = self.received.map_or(moment, |r| r.first);
-        self.received = Some(Received { first, last: moment });
+        self.received = Some(Received {
+            first,
+            last: moment,
+        });
     }
 
     /// Takes note that there is no record of this table up to `seq` beyond those pushed, and that what comes is found from
@@ -304,7 +325,11 @@ impl Table {
             if self.part.rows >= self.options.part_rows {
                 self.next_part()?;
             }
-            let rows = self.fitting().iter().take_while(|row| row.columns <= self.part.columns).count();
+            let rows = self
+                .fitting()
+                .iter()
+                .take_while(|row| row.columns <= self.part.columns)
+                .count();
             if rows == 0 {
                 return Ok(());
             }
@@ -316,7 +341,9 @@ impl Table {
     /// The waiting rows that go into the file at hand.
     fn fitting(&self) -> &[WaitingRow] {
         let room = self.options.part_rows.saturating_sub(self.part.rows);
-        let count = usize::try_from(room).unwrap_or(usize::MAX).min(self.waiting_rows.len());
+        let count = usize::try_from(room)
+            .unwrap_or(usize::MAX)
+            .min(self.waiting_rows.len());
         &self.waiting_rows[..count]
     }
 
@@ -324,7 +351,10 @@ impl Table {
         let WaitingRow { end, seq, .. } = self.waiting_rows[rows - 1];
         let wide = self.part.columns;
         let padded;
-        let text = if self.waiting_rows[..rows].iter().all(|row| row.columns == wide) {
+        let text = if self.waiting_rows[..rows]
+            .iter()
+            .all(|row| row.columns == wide)
+        {
             &self.waiting[..end]
         } else {
             padded = self.padded(rows, wide);
@@ -367,7 +397,9 @@ impl Table {
 
     /// The width that the last row which fits into the file needs.
     fn wanted_width(&self) -> usize {
-        self.fitting().last().map_or(self.part.columns, |row| row.columns)
+        self.fitting()
+            .last()
+            .map_or(self.part.columns, |row| row.columns)
     }
 
     /// Writes the file anew beside itself with all columns that its rows need, and puts it in its place. A crash on the way
@@ -380,11 +412,20 @@ impl Table {
         self.part.settle()?;
         self.part.check(&self.disk)?;
         let (mut old_header, mut header) = (Vec::new(), Vec::new());
-        self.columns.write_header(self.part.columns, &mut old_header);
+        self.columns
+            .write_header(self.part.columns, &mut old_header);
         self.columns.write_header(width, &mut header);
         let path = beside(&self.part.path, "wider");
-        let wide = self.part.write_wider(&self.disk, path.clone(), old_header.len() as u64, &header, width);
-        let done = wide.map_err(TableError::from).and_then(|wide| self.put_wider(wide));
+        let wide = self.part.write_wider(
+            &self.disk,
+            path.clone(),
+            old_header.len() as u64,
+            &header,
+            width,
+        );
+        let done = wide
+            .map_err(TableError::from)
+            .and_then(|wide| self.put_wider(wide));
         if done.is_err() {
             let _ = self.disk.remove(&path);
         }
@@ -394,7 +435,8 @@ impl Table {
     fn put_wider(&mut self, mut wide: Part) -> Result<(), TableError> {
         if !self.beside {
             self.part.file.sync()?;
-            self.state(Some(wide.state())).save(&self.disk, &self.layout)?;
+            self.state(Some(wide.state()))
+                .save(&self.disk, &self.layout)?;
             self.part.check(&self.disk)?;
         }
         self.disk.rename(&wide.path, &self.part.path)?;
@@ -411,7 +453,10 @@ impl Table {
         self.part.file.sync()?;
         let number = u32::try_from(self.full.len() + 2).unwrap_or(u32::MAX);
         let path = part_path(&self.layout, &self.source, self.day, number, self.beside);
-        let width = self.waiting_rows.first().map_or(self.part.columns, |row| row.columns);
+        let width = self
+            .waiting_rows
+            .first()
+            .map_or(self.part.columns, |row| row.columns);
         let mut header = Vec::new();
         self.columns.write_header(width, &mut header);
         // A file that stands there already is not known to any checkpoint: a crash came before one, or it is a stranger's.
@@ -520,7 +565,12 @@ impl Table {
     }
 
     /// Gives what stands under a part's name another one, unless it is the beginning of `ours`.
-    fn set_aside(&self, number: u32, ours: Option<&SharedFile>, edited: &str) -> Result<Option<PathBuf>, TableError> {
+    fn set_aside(
+        &self,
+        number: u32,
+        ours: Option<&SharedFile>,
+        edited: &str,
+    ) -> Result<Option<PathBuf>, TableError> {
         let path = self.layout.csv(&self.source, self.day, number);
         let there = match self.disk.open(&path, Open::Read) {
             Ok(file) => file,
@@ -532,9 +582,17 @@ impl Table {
         {
             return Ok(None);
         }
-        let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let stem = path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         for nth in 1.. {
-            let again = if nth == 1 { String::new() } else { format!("-{nth}") };
+            let again = if nth == 1 {
+                String::new()
+            } else {
+                format!("-{nth}")
+            };
             let aside = path.with_file_name(format!("{stem}.edited-{edited}{again}.csv"));
             if self.disk.stat(&aside)?.is_none() {
                 self.disk.rename(&path, &aside)?;
@@ -549,7 +607,12 @@ impl Table {
     pub fn figures(&self) -> Figures {
         let parts = self.full.iter().copied().chain([self.part.state()]);
         let (part_rows, bytes): (Vec<u64>, Vec<u64>) = parts.map(|p| (p.rows, p.bytes)).unzip();
-        Figures { part_rows, columns: self.part.columns, bytes: bytes.iter().sum(), received: self.received }
+        Figures {
+            part_rows,
+            columns: self.part.columns,
+            bytes: bytes.iter().sum(),
+            received: self.received,
+        }
     }
 
     /// What a reader needs, in one step.
@@ -598,7 +661,12 @@ impl Snapshot {
             day: state.day,
             rules: state.rules.clone(),
             bom: state.rules.contains("bom=true"),
-            columns: state.columns.iter().take(columns).map(|c| c.name.clone()).collect(),
+            columns: state
+                .columns
+                .iter()
+                .take(columns)
+                .map(|c| c.name.clone())
+                .collect(),
             parts: (1..)
                 .zip(&state.parts)
                 .map(|(number, part)| SnapshotPart {

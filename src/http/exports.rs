@@ -1,0 +1,341 @@
+//! `/exports/…` and `/api/exports`: downloads that hold every row acknowledged
+//! before they were asked for, and the list of what can be downloaded.
+
+use super::problem::Problem;
+use super::{App, access, query_of};
+use crate::disk::SharedDisk;
+use crate::event::{Day, SourceName, Timestamp};
+use crate::follow::Summary;
+use crate::read::export::Tables;
+use crate::read::pieces::{Piece, Pieces};
+use crate::read::{Address, DayName, Export};
+use actix_web::body::SizedStream;
+use actix_web::http::header::{self, HttpDate};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use serde_json::{Value, json};
+use std::future::Future;
+use std::ops::Range;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// `GET /exports/{path}`
+pub async fn download(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    match try_download(&request, &app).await {
+        Ok(response) => response,
+        Err(problem) => problem.respond(),
+    }
+}
+
+async fn try_download(
+    request: &HttpRequest,
+    app: &web::Data<App>,
+) -> Result<HttpResponse, Problem> {
+    access::check(request, app, true)?;
+    let address = Address::parse(
+        request.match_info().query("path"),
+        &query_of(request),
+        app.today(),
+    );
+    let address = address.map_err(Problem::Address)?;
+    let source = address.source().clone();
+    let known =
+        app.settings.sources.contains_key(&source) || app.tables.catalog().knows(source.as_str());
+    if !known {
+        return Err(Problem::NoSuchSource {
+            source: source.to_string(),
+        });
+    }
+    let export = plan(app, &address).await?;
+    Ok(answer(request, &app.disk, export))
+}
+
+/// Waits for the rows, then plans the answer away from the worker: it reads checkpoints.
+async fn plan(app: &web::Data<App>, address: &Address) -> Result<Export, Problem> {
+    let source = address.source().clone();
+    let today = app.today();
+    let (first, last) = match address {
+        Address::Day(_, DayName::Day(day)) | Address::Part(_, day, _) => (*day, *day),
+        Address::Day(_, DayName::Today) => (today, today),
+        Address::Day(_, DayName::Yesterday) => (today.plus(-1), today.plus(-1)),
+        Address::Day(_, DayName::Latest) => (
+            Day::new(chrono::NaiveDate::MIN),
+            Day::new(chrono::NaiveDate::MAX),
+        ),
+        Address::Range(_, days) => (*days.start(), *days.end()),
+    };
+    let open = app.tables.tables(source.clone(), first..=last).await?;
+    let (app, address) = (app.clone(), address.clone());
+    let planned = web::block(move || {
+        let catalog = app.tables.catalog();
+        let rules = app.rules(&source);
+        let tables = Tables {
+            disk: &app.disk,
+            layout: &app.layout,
+            source: &source,
+            open,
+            rules,
+        };
+        let has = |day: Day| !catalog.days(source.as_str(), day..=day).is_empty();
+        match &address {
+            Address::Part(_, day, number) => tables.part(*day, *number),
+            Address::Day(_, DayName::Day(day)) => tables.day(*day),
+            Address::Day(_, DayName::Latest) => {
+                match catalog.newest_with_rows(source.as_str(), None) {
+                    Some(day) => tables.day(day),
+                    None => Ok(tables.empty(&format!("{source}-latest.csv"), today)),
+                }
+            }
+            Address::Day(..) if has(first) => tables.day(first),
+            Address::Day(..) => Ok(tables.empty(&format!("{source}-{first}.csv"), first)),
+            Address::Range(..) => {
+                tables.range(&catalog.days(source.as_str(), first..=last), first, last)
+            }
+        }
+    });
+    planned
+        .await
+        .map_err(|_| Problem::Internal)?
+        .map_err(Problem::Export)
+}
+
+/// The response to a planned export: conditions first (RFC 9110, 13.2.2), then the range.
+fn answer(request: &HttpRequest, disk: &SharedDisk, export: Export) -> HttpResponse {
+    let validators = Validators::of(&export);
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((header::ETAG, export.etag.clone()))
+        .insert_header((header::LAST_MODIFIED, validators.last_modified()))
+        .insert_header((header::ACCEPT_RANGES, "bytes"))
+        .insert_header((header::CACHE_CONTROL, "private, no-cache"));
+    if validators.is_unchanged(request) {
+        return response.status(StatusCode::NOT_MODIFIED).finish();
+    }
+    let disposition = format!("attachment; filename=\"{}\"", export.file_name);
+    response
+        .insert_header((header::CONTENT_DISPOSITION, disposition))
+        .content_type("text/csv; charset=utf-8");
+    let range = match range_of(request, &validators, export.bytes) {
+        Asked::Whole => 0..export.bytes,
+        Asked::Part(range) => {
+            let shown = format!("bytes {}-{}/{}", range.start, range.end - 1, export.bytes);
+            response
+                .status(StatusCode::PARTIAL_CONTENT)
+                .insert_header((header::CONTENT_RANGE, shown));
+            range
+        }
+        Asked::Outside => {
+            return Problem::Range {
+                bytes: export.bytes,
+            }
+            .respond();
+        }
+    };
+    send(request, disk, &mut response, export.pieces, range)
+}
+
+fn send(
+    request: &HttpRequest,
+    disk: &SharedDisk,
+    response: &mut HttpResponseBuilder,
+    pieces: Vec<Piece>,
+    range: Range<u64>,
+) -> HttpResponse {
+    let bytes = range.end - range.start;
+    if request.method() == Method::HEAD {
+        // The length belongs to the answer that GET would give.
+        return response.body(SizedStream::new(bytes, Sending { state: State::Done }));
+    }
+    let pieces = Pieces::new(disk.clone(), pieces, range);
+    response.body(SizedStream::new(
+        bytes,
+        Sending {
+            state: State::Idle(Box::new(pieces)),
+        },
+    ))
+}
+
+/// What tells one version of an export from another.
+struct Validators {
+    etag: String,
+    modified_ms: i64,
+}
+
+impl Validators {
+    fn of(export: &Export) -> Self {
+        Self {
+            etag: export.etag.clone(),
+            modified_ms: export.modified_ms,
+        }
+    }
+
+    /// The second after the last change, once that is over: HTTP's dates have whole seconds, and within one a file may
+    /// change again after it was sent. A date is believed only if it is this one or later.
+    fn next_second(&self) -> i64 {
+        self.modified_ms.div_euclid(1000) + 1
+    }
+
+    fn last_modified(&self) -> HttpDate {
+        let now = Timestamp::now().millis().div_euclid(1000);
+        let shown = if self.next_second() <= now {
+            self.next_second()
+        } else {
+            self.next_second() - 1
+        };
+        HttpDate::from(UNIX_EPOCH + Duration::from_secs(u64::try_from(shown).unwrap_or(0)))
+    }
+
+    fn is_since(&self, date: &str) -> bool {
+        let Ok(date) = date.parse::<HttpDate>() else {
+            return false;
+        };
+        let seconds = SystemTime::from(date)
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
+        i64::try_from(seconds).unwrap_or(i64::MAX) >= self.next_second()
+    }
+
+    fn is_unchanged(&self, request: &HttpRequest) -> bool {
+        let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+        if let Some(tags) = text(header::IF_NONE_MATCH) {
+            let same = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()) == self.etag;
+            return tags.trim() == "*" || tags.split(',').any(same);
+        }
+        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_since(date))
+    }
+}
+
+enum Asked {
+    Whole,
+    Part(Range<u64>),
+    Outside,
+}
+
+/// The one range that is asked for; several at once are answered with the whole, as RFC 9110 allows.
+fn range_of(request: &HttpRequest, validators: &Validators, bytes: u64) -> Asked {
+    let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let Some(asked) = text(header::RANGE).and_then(|r| r.strip_prefix("bytes=")) else {
+        return Asked::Whole;
+    };
+    if let Some(condition) = text(header::IF_RANGE) {
+        let holds = if condition.starts_with('"') {
+            condition == validators.etag
+        } else {
+            validators.is_since(condition)
+        };
+        if !holds {
+            return Asked::Whole;
+        }
+    }
+    let Some((from, to)) = asked.trim().split_once('-') else {
+        return Asked::Whole;
+    };
+    match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
+        (Ok(from), Ok(to)) if from > to => Asked::Whole,
+        (Ok(from), _)
+            if from >= bytes && (to.trim().is_empty() || to.trim().parse::<u64>().is_ok()) =>
+        {
+            Asked::Outside
+        }
+        (Ok(from), Ok(to)) => Asked::Part(from..(to.saturating_add(1)).min(bytes)),
+        (Ok(from), Err(_)) if to.trim().is_empty() => Asked::Part(from..bytes),
+        (Err(_), Ok(0)) if from.is_empty() => Asked::Outside,
+        (Err(_), Ok(last)) if from.is_empty() => Asked::Part(bytes.saturating_sub(last)..bytes),
+        _ => Asked::Whole,
+    }
+}
+
+/// Bytes from files, read on threads that may wait for the disk.
+struct Sending {
+    state: State,
+}
+
+type Chunk =
+    Result<(Box<Pieces>, std::io::Result<Option<Vec<u8>>>), actix_web::error::BlockingError>;
+
+enum State {
+    Idle(Box<Pieces>),
+    Reading(Pin<Box<dyn Future<Output = Chunk>>>),
+    Done,
+}
+
+impl futures_core::Stream for Sending {
+    type Item = Result<web::Bytes, Box<dyn std::error::Error>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Done) {
+                State::Done => return Poll::Ready(None),
+                State::Idle(mut pieces) => {
+                    let reading = web::block(move || {
+                        let chunk = pieces.next();
+                        (pieces, chunk)
+                    });
+                    self.state = State::Reading(Box::pin(reading));
+                }
+                State::Reading(mut reading) => match reading.as_mut().poll(cx) {
+                    Poll::Pending => {
+                        self.state = State::Reading(reading);
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Ok((pieces, Ok(Some(bytes))))) => {
+                        self.state = State::Idle(pieces);
+                        return Poll::Ready(Some(Ok(bytes.into())));
+                    }
+                    Poll::Ready(Ok((_, Ok(None)))) => return Poll::Ready(None),
+                    Poll::Ready(Ok((_, Err(error)))) => {
+                        // The connection is broken off: a reader must not take a short file for a whole one.
+                        tracing::error!(%error, "a download was broken off");
+                        return Poll::Ready(Some(Err(error.into())));
+                    }
+                    Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                },
+            }
+        }
+    }
+}
+
+/// `GET /api/exports`
+pub async fn list(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    if let Err(problem) = access::check(&request, &app, false) {
+        return problem.respond();
+    }
+    let exports: Vec<Value> = days(&app)
+        .await
+        .iter()
+        .map(|(source, day, summary)| describe(source, *day, summary))
+        .collect();
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(exports)
+}
+
+/// All days, with what was acknowledged before, where the tables are far enough.
+pub(super) async fn days(app: &App) -> Vec<(SourceName, Day, Summary)> {
+    let today = app.today();
+    for source in app.settings.sources.keys() {
+        // A list that lags is better than none.
+        let _ = app.tables.tables(source.clone(), today..=today).await;
+    }
+    app.tables.catalog().all()
+}
+
+fn describe(source: &SourceName, day: Day, summary: &Summary) -> Value {
+    let figures = &summary.figures;
+    let parts: Vec<String> = (1..=figures.part_rows.len())
+        .map(|n| format!("/exports/{source}/{day}.{n}.csv"))
+        .collect();
+    json!({
+        "source": source,
+        "date": day,
+        "rows": figures.rows(),
+        "columns": figures.columns,
+        "bytes": figures.bytes,
+        "parts": figures.part_rows.len(),
+        "state": if summary.open { "open" } else { "closed" },
+        "first_received_at": figures.received.map(|r| r.first),
+        "last_received_at": figures.received.map(|r| r.last),
+        "links": {"csv": format!("/exports/{source}/{day}.csv"), "parts": parts},
+    })
+}

@@ -1,0 +1,163 @@
+//! `/`: the days with their downloads, and while nothing has come yet, where
+//! to send it. Plain HTML without a script.
+
+use super::access::{self, Shown};
+use super::{App, exports, query_of};
+use crate::config::Auth;
+use crate::event::{Day, SourceName};
+use crate::follow::Summary;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use std::fmt::Write as _;
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8885}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{overflow:auto;padding:.8rem;background:#8882;border-radius:.3rem}";
+
+/// The page.
+pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+    let shown = match access::check(&request, &app, true) {
+        Ok(shown) => shown,
+        Err(problem) => return problem.respond(),
+    };
+    let days = exports::days(&app).await;
+    let mut nonce = [0; 16];
+    if getrandom::fill(&mut nonce).is_err() {
+        return super::problem::Problem::Internal.respond();
+    }
+    let nonce = nonce.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
+    // A page that was opened with the token in its address has links that work in the same way.
+    let token = query_of(&request)
+        .into_iter()
+        .find(|(name, _)| name == "token")
+        .map(|(_, value)| value);
+    let query = match (shown, token) {
+        (Shown::Query, Some(token)) => {
+            format!(
+                "?token={}",
+                percent_encoding::utf8_percent_encode(&token, percent_encoding::NON_ALPHANUMERIC)
+            )
+        }
+        _ => String::new(),
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    );
+    HttpResponse::Ok()
+        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("text/html; charset=utf-8")
+        .body(render(
+            &app,
+            &base_url(&request, &app),
+            &days,
+            &query,
+            &nonce,
+        ))
+}
+
+/// Where this server is, as senders see it.
+fn base_url(request: &HttpRequest, app: &App) -> String {
+    if let Some(url) = &app.settings.public_url {
+        return url.clone();
+    }
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|v| v.to_str().ok());
+    format!(
+        "http://{}",
+        host.map_or_else(
+            || request.app_config().local_addr().to_string(),
+            str::to_owned
+        )
+    )
+}
+
+fn render(
+    app: &App,
+    base: &str,
+    days: &[(SourceName, Day, Summary)],
+    query: &str,
+    nonce: &str,
+) -> String {
+    let mut html =
+        String::from("<!doctype html><html lang=en><meta charset=utf-8><title>rowhook</title>");
+    html.push_str("<meta name=viewport content=\"width=device-width\">");
+    let _ = write!(html, "<style nonce={nonce}>{STYLE}</style><h1>rowhook</h1>");
+    if let Err(why) = app.health() {
+        let _ = write!(
+            html,
+            "<p role=alert><strong>Not able to store:</strong> {}. Deliveries are refused until that is mended; senders will retry.</p>",
+            escape(&why)
+        );
+    }
+    let has_rows = days
+        .iter()
+        .any(|(_, _, summary)| summary.figures.rows() > 0);
+    if has_rows {
+        table(&mut html, days, query);
+    } else {
+        waiting(&mut html, app, base);
+    }
+    html.push_str("</html>");
+    html
+}
+
+fn table(html: &mut String, days: &[(SourceName, Day, Summary)], query: &str) {
+    html.push_str("<table><thead><tr><th>Source<th>Day<th class=n>Rows<th class=n>Columns<th class=n>Size<th>State<th>Download</thead><tbody>");
+    for (source, day, summary) in days {
+        let figures = &summary.figures;
+        let state = if summary.open { "open" } else { "closed" };
+        let _ = write!(
+            html,
+            "<tr><td>{source}<td>{day}<td class=n>{}<td class=n>{}<td class=n>{} KB<td>{state}<td><a href=\"/exports/{source}/{day}.csv{query}\">CSV</a>",
+            figures.rows(),
+            figures.columns,
+            figures.bytes.div_ceil(1000),
+        );
+        if figures.part_rows.len() > 1 {
+            for part in 1..=figures.part_rows.len() {
+                let _ = write!(
+                    html,
+                    " <a href=\"/exports/{source}/{day}.{part}.csv{query}\">part {part}</a>"
+                );
+            }
+        }
+    }
+    html.push_str("</tbody></table>");
+}
+
+fn waiting(html: &mut String, app: &App, base: &str) {
+    html.push_str("<p>Nothing has come yet. Fill in this callback URL at the sender:</p>");
+    for source in app.settings.sources.values() {
+        let url = escape(&format!("{base}/hooks/{}", source.name));
+        let _ = write!(html, "<h2>{}</h2><p><code>{url}</code></p>", source.name);
+        let header = match source.auth {
+            Auth::None { .. } => "",
+            Auth::Authorization(_) => " -H 'Authorization: THE VALUE THAT YOU SET'",
+        };
+        let _ = write!(
+            html,
+            "<p>Or try it from a shell:</p><pre>curl{header} -d '{{\"hello\":\"world\"}}' {url}</pre>"
+        );
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}

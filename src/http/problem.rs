@@ -1,0 +1,279 @@
+//! Every refusal that rowhook can answer with, in one place: its status, its
+//! title, what was wrong and what to do (RFC 9457).
+
+use actix_web::HttpResponse;
+use actix_web::http::{StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::follow::Unavailable;
+use crate::read::{AddressError, ExportError};
+use crate::receive::Unusable;
+
+/// Why a request was not answered as it wished.
+#[derive(Debug)]
+pub enum Problem {
+    /// The body gives no events; whether it was kept.
+    Unusable {
+        /// Why.
+        why: Unusable,
+        /// What became of the body.
+        kept: KeptAs,
+    },
+    /// The connection or its encoding broke before the body's end.
+    CutOff,
+    /// The sender did not show that it is one.
+    Unauthorized,
+    /// The reader did not.
+    ReadUnauthorized,
+    /// A web page tries to deliver where no authentication is asked for.
+    Origin,
+    /// No such source.
+    NoSuchSource {
+        /// Its name, as asked for.
+        source: String,
+    },
+    /// No such path.
+    NoSuchPath {
+        /// The path.
+        path: String,
+    },
+    /// Another method is meant.
+    Method {
+        /// Which.
+        allow: &'static str,
+    },
+    /// The body took too long.
+    TooSlow {
+        /// The limit.
+        seconds: u64,
+    },
+    /// The body is too large.
+    TooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// A Content-Encoding that is not known.
+    Encoding,
+    /// Too many requests of this source.
+    Rate {
+        /// When to come again.
+        retry_seconds: u64,
+    },
+    /// All requests together hold too much.
+    TooMuchWaiting,
+    /// It could not be made durable.
+    NotDurable,
+    /// rowhook is about to stop.
+    Draining,
+    /// What is asked for under `/exports` is nothing.
+    Address(AddressError),
+    /// There is no such table, or it cannot be read.
+    Export(ExportError),
+    /// The table does not have every row yet.
+    Behind,
+    /// The range asked for lies outside.
+    Range {
+        /// How long it is.
+        bytes: u64,
+    },
+    /// Something that should not be.
+    Internal,
+}
+
+/// What became of a refused body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptAs {
+    /// In the rejected file.
+    Rejected,
+    /// Not kept: the day's file is full.
+    Full,
+}
+
+impl From<Unavailable> for Problem {
+    fn from(_: Unavailable) -> Self {
+        Self::Behind
+    }
+}
+
+const RETRY_SECONDS: u64 = 5;
+
+impl Problem {
+    /// Status, name and title: the whole table.
+    fn kind(&self) -> (u16, &'static str, &'static str) {
+        match self {
+            Self::Unusable { why, .. } if why.is_json() => {
+                (422, "no-rows", "The JSON cannot become rows")
+            }
+            Self::Unusable {
+                why: Unusable::Empty,
+                ..
+            } => (400, "empty", "The body is empty"),
+            Self::Unusable { .. } => (400, "not-json", "The body is neither JSON nor a form"),
+            Self::CutOff => (400, "cut-off", "The request ended before its body did"),
+            Self::Unauthorized => (
+                401,
+                "unauthorized",
+                "The Authorization header is not the one that this source asks for",
+            ),
+            Self::ReadUnauthorized => (401, "read-token", "Reading needs the read token"),
+            Self::Origin => (403, "origin", "Web pages may not deliver here"),
+            Self::NoSuchSource { .. } => (404, "no-such-source", "There is no such source"),
+            Self::NoSuchPath { .. } => (404, "no-such-path", "There is nothing here"),
+            Self::Method { .. } => (405, "method", "This method is not for this path"),
+            Self::TooSlow { .. } => (408, "too-slow", "The body took too long"),
+            Self::TooLarge { .. } => (413, "too-large", "The body is too large"),
+            Self::Encoding => (415, "encoding", "This Content-Encoding is not understood"),
+            Self::Range { .. } => (416, "range", "The range lies outside of the file"),
+            Self::Rate { .. } => (429, "rate", "Too many requests"),
+            Self::Address(AddressError::NoSuch) => {
+                (404, "no-such-export", "There is no such export")
+            }
+            Self::Address(AddressError::Format(_)) => {
+                (404, "format", "This format is not made yet")
+            }
+            Self::Address(_) => (400, "parameter", "A parameter cannot be used"),
+            Self::Export(ExportError::NoTable { .. }) => {
+                (404, "no-table", "There is no such table")
+            }
+            Self::Export(ExportError::Gone(_)) => {
+                (404, "gone", "The table's file is not there any more")
+            }
+            Self::Export(ExportError::Edited(_)) => {
+                (409, "edited", "A table's file was changed by somebody")
+            }
+            Self::Export(ExportError::Io(_)) => (503, "unreadable", "The table cannot be read now"),
+            Self::Internal => (500, "internal", "Something went wrong in rowhook"),
+            Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),
+            Self::NotDurable => (503, "not-durable", "It could not be stored durably"),
+            Self::Draining => (503, "stopping", "rowhook is stopping"),
+            Self::Behind => (503, "behind", "The table does not have every row yet"),
+        }
+    }
+
+    /// What was wrong, in a sentence.
+    fn detail(&self) -> String {
+        match self {
+            Self::Unusable { why, .. } => why.to_string(),
+            Self::CutOff => {
+                "the connection or its transfer encoding broke before the end of the body".into()
+            }
+            Self::Unauthorized => "the Authorization header is missing or has another value".into(),
+            Self::ReadUnauthorized => "the read token is missing or is another one".into(),
+            Self::Origin => {
+                "the request carries an Origin header, and this source asks for no authentication"
+                    .into()
+            }
+            Self::NoSuchSource { source } => format!("no source is called {source:?}"),
+            Self::NoSuchPath { path } => format!("nothing is served under {path:?}"),
+            Self::Method { allow } => format!("this path takes {allow}"),
+            Self::TooSlow { seconds } => format!(
+                "the body did not arrive within {seconds} seconds (limits.body_seconds_max)"
+            ),
+            Self::TooLarge { bytes_max } => {
+                format!("the body, decoded, is over {bytes_max} bytes (limits.body_bytes_max)")
+            }
+            Self::Encoding => "the body has a Content-Encoding other than gzip or identity".into(),
+            Self::Rate { retry_seconds } => {
+                format!("the source is over its requests_per_second_max; wait {retry_seconds} s")
+            }
+            Self::TooMuchWaiting => {
+                "bodies that are being read or wait for the disk fill limits.waiting_bytes_max"
+                    .into()
+            }
+            Self::NotDurable => {
+                "the disk is full or failing; nothing of this request may be counted on".into()
+            }
+            Self::Draining => "rowhook is stopping and takes nothing new".into(),
+            Self::Address(error) => error.to_string(),
+            Self::Export(ExportError::Io(_)) => "the disk did not give the table's file".into(),
+            Self::Export(error) => error.to_string(),
+            Self::Behind => "the table did not reach the last acknowledged event in time".into(),
+            Self::Range { bytes } => format!("the file has {bytes} bytes"),
+            Self::Internal => "the log of the server tells more".into(),
+        }
+    }
+
+    /// What to do about it.
+    fn help(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Unusable {
+                kept: KeptAs::Full, ..
+            } => {
+                "mend it and send it again; the body was NOT kept, because the day's rejected file is full (limits.rejected_bytes_max)"
+            }
+            Self::Unusable { .. } => {
+                "mend it and send it again; the body was kept in the day's rejected file"
+            }
+            Self::Unauthorized => {
+                "fill in the same value at the sender and here, byte for byte, with or without a scheme"
+            }
+            Self::ReadUnauthorized => {
+                "send it as Authorization: Bearer TOKEN, or as the password of any user name"
+            }
+            Self::Origin => {
+                "set a secret for the source (LESSONLY_AUTHORIZATION, or auth in the configuration)"
+            }
+            Self::NoSuchSource { .. } => {
+                "`rowhook check` lists the sources and their callback URLs"
+            }
+            Self::TooLarge { .. } => "send fewer events at a time, or raise the limit",
+            Self::Encoding => "send it plain or with Content-Encoding: gzip",
+            Self::CutOff | Self::TooSlow { .. } => "send it again: a retry of anything is safe",
+            Self::TooMuchWaiting | Self::NotDurable | Self::Draining | Self::Behind => {
+                "try again soon: a retry of anything is safe"
+            }
+            _ => return None,
+        })
+    }
+
+    /// The response.
+    #[must_use]
+    pub fn respond(&self) -> HttpResponse {
+        let (status, name, title) = self.kind();
+        let mut body = Map::new();
+        body.insert("type".into(), json!(format!("urn:rowhook:problem:{name}")));
+        body.insert("title".into(), json!(title));
+        body.insert("status".into(), json!(status));
+        body.insert("detail".into(), json!(self.detail()));
+        if let Self::Unusable { why, kept } = self {
+            if let Some((line, column)) = why.place() {
+                body.insert("line".into(), json!(line));
+                body.insert("column".into(), json!(column));
+            }
+            body.insert("kept".into(), json!(*kept == KeptAs::Rejected));
+        }
+        if let Some(help) = self.help() {
+            body.insert("help".into(), json!(help));
+        }
+        let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponse::build(code);
+        match self {
+            Self::Unauthorized => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Webhook realm=\"rowhook\""))
+            }
+            Self::ReadUnauthorized => response.insert_header((
+                header::WWW_AUTHENTICATE,
+                "Basic realm=\"rowhook\", charset=\"UTF-8\"",
+            )),
+            Self::Method { allow } => response.insert_header((header::ALLOW, *allow)),
+            Self::Rate { retry_seconds } => {
+                response.insert_header((header::RETRY_AFTER, retry_seconds.to_string()))
+            }
+            Self::Range { bytes } => {
+                response.insert_header((header::CONTENT_RANGE, format!("bytes */{bytes}")))
+            }
+            Self::TooSlow { .. } | Self::CutOff => response.force_close(),
+            _ if status == 503 => {
+                response.insert_header((header::RETRY_AFTER, RETRY_SECONDS.to_string()))
+            }
+            _ => &mut response,
+        };
+        if matches!(self, Self::Draining) {
+            response.force_close();
+        }
+        response.insert_header((header::CACHE_CONTROL, "no-store"));
+        response
+            .content_type("application/problem+json")
+            .body(Value::Object(body).to_string())
+    }
+}

@@ -1,0 +1,311 @@
+//! An answer planned: which files, how their rows fit under one header, how
+//! many bytes that gives and what tag it has. Nothing is read but what a closed
+//! file is now.
+
+use super::pieces::{Fit, Piece};
+use crate::disk::SharedDisk;
+use crate::event::{Day, SourceName, Timestamp};
+use crate::flatten::{BOM, Columns, Rules, cell};
+use crate::layout::Layout;
+use crate::table::{Checkpoint, Snapshot, SnapshotPart};
+use std::collections::HashMap;
+use std::io;
+
+/// Why there is nothing to export.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// There is no such table or part.
+    #[error("there is no table of {source_name} for {day}{part}")]
+    NoTable {
+        /// The source.
+        source_name: SourceName,
+        /// The day.
+        day: Day,
+        /// `, part n` where one was asked for.
+        part: String,
+    },
+    /// A file is not there any more.
+    #[error("{0} is not there any more; its rows are still in the journal")]
+    Gone(String),
+    /// A file of several days was changed by somebody.
+    #[error(
+        "{0} was changed by somebody and does not fit under one header with the other days; download that day alone"
+    )]
+    Edited(String),
+    /// The disk failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// An answer, planned.
+pub struct Export {
+    /// What it is made of.
+    pub pieces: Vec<Piece>,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// A strong tag, with its quotes.
+    pub etag: String,
+    /// When the newest of its files changed last, in milliseconds since 1970.
+    pub modified_ms: i64,
+    /// The name for the file that it is saved as.
+    pub file_name: String,
+}
+
+/// Where tables are found.
+pub struct Tables<'a> {
+    /// The disk.
+    pub disk: &'a SharedDisk,
+    /// The output directory.
+    pub layout: &'a Layout,
+    /// The source.
+    pub source: &'a SourceName,
+    /// The tables that are written to, as the follower gave them.
+    pub open: Vec<Snapshot>,
+    /// The rules of the source, for a header without a table.
+    pub rules: Rules,
+}
+
+impl Tables<'_> {
+    fn table(&self, day: Day) -> io::Result<Option<Snapshot>> {
+        if let Some(open) = self.open.iter().find(|s| s.day == day) {
+            return Ok(Some(open.clone()));
+        }
+        let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
+        Ok(state.map(|state| Snapshot::of(&state, self.layout)))
+    }
+
+    /// All parts of `day` under one header.
+    ///
+    /// # Errors
+    /// When there is no table, or its files are gone.
+    pub fn day(&self, day: Day) -> Result<Export, ExportError> {
+        let none = || ExportError::NoTable {
+            source_name: self.source.clone(),
+            day,
+            part: String::new(),
+        };
+        let table = self.table(day)?.ok_or_else(none)?;
+        let mut plan = Plan::new(&table.rules, format!("{}-{day}.csv", self.source));
+        if let [part] = table.parts.as_slice()
+            && part.file.is_none()
+            && self.is_edited(part)?.is_some()
+        {
+            plan.whole_file(self.disk, part)?;
+            return Ok(plan.finish());
+        }
+        let columns = table.columns.len();
+        plan.header(table.bom, &table.columns);
+        for part in &table.parts {
+            if self.is_edited(part)?.is_some() {
+                return Err(ExportError::Edited(part.path.display().to_string()));
+            }
+            let fit = match columns - part.state.columns {
+                0 => Fit::Copy,
+                missing => Fit::Pad(missing),
+            };
+            plan.rows(&table, part, fit, columns);
+        }
+        Ok(plan.finish())
+    }
+
+    /// One part of `day` as it is on disk.
+    ///
+    /// # Errors
+    /// When there is no such part.
+    pub fn part(&self, day: Day, number: u32) -> Result<Export, ExportError> {
+        let none = || ExportError::NoTable {
+            source_name: self.source.clone(),
+            day,
+            part: format!(", part {number}"),
+        };
+        let table = self.table(day)?.ok_or_else(none)?;
+        let part = table.parts.get(number as usize - 1).ok_or_else(none)?;
+        let mut plan = Plan::new(
+            &table.rules,
+            format!("{}-{}", self.source, crate::layout::csv_name(day, number)),
+        );
+        plan.whole_file(self.disk, part)?;
+        Ok(plan.finish())
+    }
+
+    /// The rows of `days`, oldest first, under the union of their columns: the first day's in its order, then what each
+    /// later day has besides.
+    ///
+    /// # Errors
+    /// When files are gone, or changed by somebody.
+    pub fn range(&self, days: &[Day], from: Day, to: Day) -> Result<Export, ExportError> {
+        let mut tables = Vec::with_capacity(days.len());
+        for &day in days {
+            tables.extend(self.table(day)?);
+        }
+        if tables.is_empty() {
+            return Ok(self.empty(&format!("{}-{from}-{to}.csv", self.source), from));
+        }
+        let mut names: Vec<String> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for name in tables.iter().flat_map(|t| &t.columns) {
+            if !places.contains_key(name) {
+                places.insert(name.clone(), names.len());
+                names.push(name.clone());
+            }
+        }
+        let rules: Vec<&str> = tables.iter().map(|t| t.rules.as_str()).collect();
+        let mut plan = Plan::new(
+            &rules.join("\n"),
+            format!("{}-{from}-{to}.csv", self.source),
+        );
+        plan.header(tables.iter().any(|t| t.bom), &names);
+        for table in &tables {
+            for part in &table.parts {
+                if self.is_edited(part)?.is_some() {
+                    return Err(ExportError::Edited(part.path.display().to_string()));
+                }
+                let own: Vec<usize> = table
+                    .columns
+                    .iter()
+                    .take(part.state.columns)
+                    .filter_map(|name| places.get(name).copied())
+                    .collect();
+                let in_order = own.iter().enumerate().all(|(nth, &place)| nth == place);
+                let fit = match (in_order, names.len() - own.len()) {
+                    (true, 0) => Fit::Copy,
+                    (true, missing) => Fit::Pad(missing),
+                    (false, _) => Fit::Place(own, names.len()),
+                };
+                plan.rows(table, part, fit, names.len());
+            }
+        }
+        Ok(plan.finish())
+    }
+
+    /// A header alone, for a feed that must not break on a day without rows.
+    #[must_use]
+    pub fn empty(&self, file_name: &str, day: Day) -> Export {
+        let names: Vec<String> = Columns::start(self.rules, &[])
+            .all()
+            .iter()
+            .map(|c| c.name.clone())
+            .collect();
+        let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
+        plan.header(self.rules.bom, &names);
+        plan.modified_ms = Timestamp::start_of(day, chrono_tz::UTC)
+            .millis()
+            .min(Timestamp::now().millis());
+        plan.finish()
+    }
+
+    /// Whether a file that is not written to any more is not what it was; then its length. A file that is open is held by
+    /// its descriptor and was checked by the follower.
+    fn is_edited(&self, part: &SnapshotPart) -> Result<Option<u64>, ExportError> {
+        if part.file.is_some() {
+            return Ok(None);
+        }
+        let now = self
+            .disk
+            .stat(&part.path)?
+            .ok_or_else(|| ExportError::Gone(part.path.display().to_string()))?;
+        let same = now.bytes == part.state.bytes && now.modified_ns == part.state.stat.modified_ns;
+        Ok((!same).then_some(now.bytes))
+    }
+}
+
+/// An export in the making.
+struct Plan {
+    pieces: Vec<Piece>,
+    tag: blake3::Hasher,
+    modified_ms: i64,
+    file_name: String,
+}
+
+impl Plan {
+    fn new(rules: &str, file_name: String) -> Self {
+        let mut tag = blake3::Hasher::new();
+        tag.update(rules.as_bytes());
+        tag.update(file_name.as_bytes());
+        Self {
+            pieces: Vec::new(),
+            tag,
+            modified_ms: 0,
+            file_name,
+        }
+    }
+
+    fn header(&mut self, bom: bool, names: &[String]) {
+        let mut line = if bom { BOM.to_vec() } else { Vec::new() };
+        for (nth, name) in names.iter().enumerate() {
+            if nth > 0 {
+                line.push(b',');
+            }
+            cell::write_text(name.as_bytes(), false, &mut line);
+        }
+        line.push(b'\n');
+        self.tag.update(&line);
+        self.pieces.push(Piece::Bytes(line));
+    }
+
+    /// The rows of a part without its header. Cells keep their bytes whatever column they go to, so the length is known.
+    fn rows(&mut self, table: &Snapshot, part: &SnapshotPart, fit: Fit, columns: usize) {
+        let mut header = Vec::new();
+        for (nth, name) in table.columns.iter().take(part.state.columns).enumerate() {
+            if nth > 0 {
+                header.push(b',');
+            }
+            cell::write_text(name.as_bytes(), false, &mut header);
+        }
+        let bom = if table.bom { BOM.len() as u64 } else { 0 };
+        let start = header.len() as u64 + 1 + bom;
+        let missing = (columns - part.state.columns) as u64;
+        let bytes = part.state.bytes - start + part.state.rows * missing;
+        self.touch(part.state.stat.modified_ns);
+        self.tag.update(&part.state.rows.to_le_bytes());
+        let (path, file) = (part.path.clone(), part.file.clone());
+        self.pieces.push(Piece::File {
+            path,
+            file,
+            range: start..part.state.bytes,
+            fit,
+            bytes,
+        });
+    }
+
+    /// A file from its first byte to its last.
+    fn whole_file(&mut self, disk: &SharedDisk, part: &SnapshotPart) -> Result<(), ExportError> {
+        let (mut bytes, mut modified_ns) = (part.state.bytes, part.state.stat.modified_ns);
+        if part.file.is_none() {
+            let gone = || ExportError::Gone(part.path.display().to_string());
+            let now = disk.stat(&part.path)?.ok_or_else(gone)?;
+            (bytes, modified_ns) = (now.bytes, now.modified_ns);
+            if now.bytes != part.state.bytes || now.modified_ns != part.state.stat.modified_ns {
+                self.tag.update(&now.modified_ns.to_le_bytes());
+            }
+        }
+        self.touch(modified_ns);
+        self.tag.update(&(part.state.columns as u64).to_le_bytes());
+        let (path, file) = (part.path.clone(), part.file.clone());
+        self.pieces.push(Piece::File {
+            path,
+            file,
+            range: 0..bytes,
+            fit: Fit::Copy,
+            bytes,
+        });
+        Ok(())
+    }
+
+    fn touch(&mut self, modified_ns: i64) {
+        self.modified_ms = self.modified_ms.max(modified_ns / 1_000_000);
+    }
+
+    fn finish(mut self) -> Export {
+        let bytes = self.pieces.iter().map(Piece::bytes).sum::<u64>();
+        self.tag.update(&bytes.to_le_bytes());
+        let etag = format!("\"{}\"", &self.tag.finalize().to_hex()[..32]);
+        Export {
+            pieces: self.pieces,
+            bytes,
+            etag,
+            modified_ms: self.modified_ms,
+            file_name: self.file_name,
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! From tables to what people download. Knows no HTTP types; never writes.
+//!
+//! - [`address`]: what a path under `/exports` asks for
+//! - [`export`]: the bytes of an answer, their number and their tag known
+//!   before the first is sent
+//! - [`pieces`]: those bytes, piece by piece
+
+pub mod address;
+pub mod export;
+pub mod pieces;
+
+pub use address::{Address, AddressError, DayName};
+pub use export::{Export, ExportError};

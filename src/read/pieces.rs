@@ -1,0 +1,221 @@
+//! The bytes of an answer, piece by piece: copied from a file, or its rows
+//! made to fit a wider header. Whatever the size, a few hundred KiB at a time.
+
+use crate::disk::{Open, SharedDisk, SharedFile, read_range};
+use crate::table::rows::{RowEnds, fields, widen};
+use std::io;
+use std::ops::Range;
+use std::path::PathBuf;
+
+/// How the rows of a file become rows of the answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// As they are.
+    Copy,
+    /// With this many empty cells more at the end.
+    Pad(usize),
+    /// Each cell in another column: for each column of the file its place, and how many columns the answer has.
+    Place(Vec<usize>, usize),
+}
+
+/// A part of an answer.
+#[derive(Clone)]
+pub enum Piece {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// These bytes of a file, made to fit.
+    File {
+        /// The file's name.
+        path: PathBuf,
+        /// The file, where it is open already.
+        file: Option<SharedFile>,
+        /// Which of its bytes.
+        range: Range<u64>,
+        /// How they fit.
+        fit: Fit,
+        /// How many bytes that gives.
+        bytes: u64,
+    },
+}
+
+impl Piece {
+    /// Bytes that it gives.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::File { bytes, .. } => *bytes,
+        }
+    }
+}
+
+/// Bytes read from a file at a time.
+const CHUNK: u64 = 256 * 1024;
+
+/// Gives the bytes of a range of an answer in order.
+pub struct Pieces {
+    disk: SharedDisk,
+    pieces: std::vec::IntoIter<Piece>,
+    /// Bytes to pass over, and bytes to give after them.
+    skip: u64,
+    left: u64,
+    current: Option<Current>,
+}
+
+struct Current {
+    path: PathBuf,
+    file: SharedFile,
+    at: u64,
+    end: u64,
+    fit: Fit,
+    ends: RowEnds,
+    /// The beginning of a row whose end has not been read.
+    carry: Vec<u8>,
+}
+
+impl Pieces {
+    /// The bytes of `range` of what `pieces` give one after the other.
+    #[must_use]
+    pub fn new(disk: SharedDisk, pieces: Vec<Piece>, range: Range<u64>) -> Self {
+        let left = range.end.saturating_sub(range.start);
+        Self {
+            disk,
+            pieces: pieces.into_iter(),
+            skip: range.start,
+            left,
+            current: None,
+        }
+    }
+
+    /// The next bytes; nothing at the end.
+    ///
+    /// # Errors
+    /// Whatever the disk answers, and when a file gives less than it should: an answer is never short without an error.
+    pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        while self.left > 0 {
+            let Some(mut bytes) = self.more()? else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let skipped = self.skip.min(bytes.len() as u64);
+            self.skip -= skipped;
+            bytes.drain(..usize::try_from(skipped).unwrap_or(bytes.len()));
+            bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+            self.left -= bytes.len() as u64;
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    fn more(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            if let Some(current) = &mut self.current {
+                if let Some(bytes) = current.read()? {
+                    return Ok(Some(bytes));
+                }
+                self.current = None;
+            }
+            match self.pieces.next() {
+                None => return Ok(None),
+                Some(piece) if piece.bytes() <= self.skip => self.skip -= piece.bytes(),
+                Some(Piece::Bytes(bytes)) => return Ok(Some(bytes)),
+                Some(Piece::File {
+                    path,
+                    file,
+                    mut range,
+                    fit,
+                    ..
+                }) => {
+                    if fit == Fit::Copy {
+                        range.start += self.skip;
+                        self.skip = 0;
+                    }
+                    let file = match file {
+                        Some(file) => file,
+                        None => self.disk.open(&path, Open::Read)?,
+                    };
+                    let (at, end) = (range.start, range.end);
+                    let current = Current {
+                        path,
+                        file,
+                        at,
+                        end,
+                        fit,
+                        ends: RowEnds::default(),
+                        carry: Vec::new(),
+                    };
+                    self.current = Some(current);
+                }
+            }
+        }
+    }
+}
+
+impl Current {
+    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        if self.at >= self.end {
+            return Ok(None);
+        }
+        let until = self.end.min(self.at + CHUNK);
+        let mut chunk = Vec::new();
+        read_range(&*self.file, self.at..until, &mut chunk)?;
+        if chunk.len() as u64 != until - self.at {
+            let what = format!("{}: the file is shorter than it was", self.path.display());
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+        }
+        self.at = until;
+        match &self.fit {
+            Fit::Copy => Ok(Some(chunk)),
+            Fit::Pad(cells) => {
+                let mut out = Vec::with_capacity(chunk.len() + chunk.len() / 8);
+                widen(&chunk, &mut self.ends, *cells, &mut out);
+                Ok(Some(out))
+            }
+            Fit::Place(places, columns) => Ok(Some(place_rows(
+                &chunk,
+                &mut self.ends,
+                &mut self.carry,
+                places,
+                *columns,
+            ))),
+        }
+    }
+}
+
+fn place_rows(
+    chunk: &[u8],
+    ends: &mut RowEnds,
+    carry: &mut Vec<u8>,
+    places: &[usize],
+    columns: usize,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(chunk.len() * 2);
+    let mut cells: Vec<Range<usize>> = vec![0..0; columns];
+    let mut at = 0;
+    while let Some(end) = ends.next(chunk, at) {
+        let row = if carry.is_empty() {
+            &chunk[at..end]
+        } else {
+            carry.extend_from_slice(&chunk[at..end]);
+            carry.as_slice()
+        };
+        cells.fill(0..0);
+        let start = row.as_ptr() as usize;
+        for (field, &place) in fields(row).zip(places) {
+            let from = field.as_ptr() as usize - start;
+            cells[place] = from..from + field.len();
+        }
+        for (nth, cell) in cells.iter().enumerate() {
+            if nth > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(&row[cell.clone()]);
+        }
+        out.push(b'\n');
+        carry.clear();
+        at = end;
+    }
+    carry.extend_from_slice(&chunk[at..]);
+    out
+}

@@ -1,0 +1,16 @@
+//! From the bytes of a request to events that can be stored, or the reason why
+//! not. Knows no HTTP types and no files.
+//!
+//! - [`waiting`]: a bound on all bodies that are being read or wait
+//! - [`body`]: bytes as they come in, decompressed, bounded
+//! - [`parse`]: the body as events: JSON, or a form
+//! - [`identity`]: what makes two events the same
+
+pub mod body;
+pub mod identity;
+pub mod parse;
+pub mod waiting;
+
+pub use body::{BodyError, Reading};
+pub use parse::{Parsed, Unusable, parse};
+pub use waiting::{Permit, Waiting};

@@ -1,0 +1,283 @@
+//! From settings to a server that listens, and to its end.
+
+use super::queue::Queue;
+use super::{secrets, threads};
+use crate::config::{Auth, Settings};
+use crate::disk::{Lock, LockError, SharedDisk};
+use crate::event::Timestamp;
+use crate::follow::{FollowOptions, Follower};
+use crate::http::{App, common_headers, routes, rules_of};
+use crate::journal::refused::Refused;
+use crate::journal::{Options, RecoveryError, open};
+use crate::layout::Layout;
+use crate::receive::Waiting;
+use crate::table::PART_ROWS;
+use actix_web::{HttpServer, web};
+use governor::{Quota, RateLimiter};
+use std::io::{self, IsTerminal as _, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// Why the server could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another process has the output directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] RecoveryError),
+    /// A file or folder cannot be used.
+    #[error("{path}: {error}; the user that runs rowhook must be able to write there", path = path.display())]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {error}; choose another with --listen")]
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// How long a stop waits for requests that are under way.
+const DRAIN_SECONDS: u64 = 10;
+
+/// What is open before anything listens.
+struct Parts {
+    app: App,
+    journal: JoinHandle<()>,
+    refused: JoinHandle<()>,
+    follower: JoinHandle<()>,
+    stop: Arc<AtomicBool>,
+    _lock: Lock,
+}
+
+/// Runs until `stops` says so: once to drain, twice to stop at once. `disk` is where everything is kept.
+///
+/// # Errors
+/// When something cannot be opened, or the listener fails.
+pub async fn run(
+    settings: Settings,
+    disk: SharedDisk,
+    mut stops: UnboundedReceiver<()>,
+) -> Result<(), ServeError> {
+    raise_file_limit();
+    let Parts {
+        app,
+        journal,
+        refused,
+        follower,
+        stop,
+        _lock,
+    } = prepare(settings, disk)?;
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
+    let connections_max = app.settings.limits.connections_max.div_ceil(workers).max(1);
+    let wanted = app.settings.listen;
+    let shared = web::Data::new(app);
+    let factory = shared.clone();
+    let server = HttpServer::new(move || {
+        actix_web::App::new()
+            .app_data(factory.clone())
+            .wrap(common_headers())
+            .configure(routes)
+    })
+    .workers(workers)
+    .max_connections(connections_max)
+    .client_request_timeout(Duration::from_secs(10))
+    .keep_alive(Duration::from_secs(75))
+    .shutdown_timeout(DRAIN_SECONDS)
+    .disable_signals()
+    .bind(wanted)
+    .map_err(|error| ServeError::Listen {
+        addr: wanted,
+        error,
+    })?;
+    let addr = server.addrs().first().copied().unwrap_or(wanted);
+    let server = server.run();
+    let handle = server.handle();
+    let ending = shared.clone();
+    let ended = actix_web::rt::spawn(async move {
+        stops.recv().await;
+        tracing::info!("stopping: requests under way have {DRAIN_SECONDS} s");
+        ending.draining.store(true, Ordering::Relaxed);
+        let now = handle.clone();
+        actix_web::rt::spawn(async move {
+            stops.recv().await;
+            tracing::warn!("stopping at once");
+            now.stop(false).await;
+        });
+        handle.stop(true).await;
+    });
+    announce(&shared, addr)?;
+    let served = server.await;
+    ended.abort();
+    shared.deliveries.close();
+    shared.refusals.close();
+    for thread in [journal, refused] {
+        let _ = thread.join();
+    }
+    stop.store(true, Ordering::Release);
+    shared.journal.wake();
+    let _ = follower.join();
+    Ok(served?)
+}
+
+fn prepare(settings: Settings, disk: SharedDisk) -> Result<Parts, ServeError> {
+    let layout = Layout::new(&settings.output);
+    let at = |path: PathBuf| move |error| ServeError::Path { path, error };
+    disk.create_dir(&layout.state_dir())
+        .map_err(at(layout.state_dir()))?;
+    let lock = Lock::take(&layout.lock())?;
+    let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
+    let token = match &settings.read_token {
+        Some(token) => token.clone(),
+        None => secrets::read_token(&disk, &layout.token()).map_err(at(layout.token()))?,
+    };
+    let zone = settings.timezone;
+    let options = Options {
+        zone,
+        dedup_days: settings.dedup.days,
+        ids_max: settings.dedup.ids_max,
+    };
+    let started = Instant::now();
+    let (journal, opened) = open(disk.clone(), layout.clone(), options)?;
+    let shared = journal.shared();
+    tracing::info!(
+        events = shared.last_seq().0,
+        checked = opened.checked,
+        cut_bytes = opened.cut_bytes,
+        milliseconds = started.elapsed().as_millis(),
+        "opened the journal"
+    );
+    let refused = Refused::open(
+        disk.clone(),
+        layout.clone(),
+        zone,
+        settings.limits.rejected_bytes_max,
+        Timestamp::now(),
+    );
+    let refused = refused.map_err(at(layout.rejected_dir()))?;
+    let sources = settings
+        .sources
+        .keys()
+        .map(|name| (name.clone(), rules_of(&settings, name)))
+        .collect();
+    let other = crate::event::SourceName::new("other").map_err(io::Error::other)?;
+    let others = rules_of(
+        &Settings {
+            sources: std::collections::BTreeMap::new(),
+            ..settings.clone()
+        },
+        &other,
+    );
+    let follow = FollowOptions {
+        zone,
+        sources,
+        others,
+        part_rows: PART_ROWS,
+    };
+    let opened = Follower::open(
+        disk.clone(),
+        layout.clone(),
+        follow,
+        shared.clone(),
+        Instant::now(),
+    );
+    let (follower, tables) = opened.map_err(at(layout.tables_dir()))?;
+    let deliveries = Arc::new(Queue::default());
+    let refusals = Arc::new(Queue::default());
+    let stop = Arc::new(AtomicBool::new(false));
+    let journal = threads::journal(journal, deliveries.clone())?;
+    let refused = threads::refused(refused, refusals.clone())?;
+    let follower = threads::follower(follower, shared.clone(), stop.clone())?;
+    let rates = settings.sources.values().filter_map(|source| {
+        let rate = source.requests_per_second_max?;
+        Some((
+            source.name.clone(),
+            RateLimiter::direct(Quota::per_second(rate)),
+        ))
+    });
+    let app = App {
+        waiting: Waiting::new(settings.limits.waiting_bytes_max),
+        rates: rates.collect(),
+        draining: Arc::new(AtomicBool::new(false)),
+        journal: shared,
+        settings,
+        disk,
+        layout,
+        id_key,
+        token,
+        deliveries,
+        refusals,
+        tables,
+    };
+    Ok(Parts {
+        app,
+        journal,
+        refused,
+        follower,
+        stop,
+        _lock: lock,
+    })
+}
+
+/// Says on standard output where it listens, and how to open the page: the token itself only to a person at a terminal.
+fn announce(app: &App, addr: SocketAddr) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{addr}")?;
+    let open = app
+        .settings
+        .sources
+        .values()
+        .any(|s| matches!(s.auth, Auth::None { .. }));
+    if open && out.is_terminal() {
+        writeln!(
+            out,
+            "hooks are taken without an Authorization value; set LESSONLY_AUTHORIZATION to ask for one"
+        )?;
+    }
+    let file = app.layout.token();
+    if secrets::is_made(&app.token, &file) {
+        if out.is_terminal() {
+            writeln!(
+                out,
+                "open http://{addr}/?token={}",
+                String::from_utf8_lossy(app.token.expose())
+            )?;
+        } else {
+            writeln!(out, "the read token is in {}", file.display())?;
+        }
+    }
+    out.flush()
+}
+
+/// As many files as the system allows: each connection is one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum
+        && let Err(error) = setrlimit(
+            Resource::Nofile,
+            Rlimit {
+                current: limit.maximum,
+                maximum: limit.maximum,
+            },
+        )
+    {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}

@@ -1,0 +1,139 @@
+//! The threads: thin loops around what can be stepped through without them.
+
+use super::queue::Queue;
+use crate::event::Timestamp;
+use crate::follow::Follower;
+use crate::journal::refused::{Kept, Refused, RefusedBody};
+use crate::journal::{Incoming, Journal, Shared, Verdict};
+use crate::receive::Permit;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, JoinHandle};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// A request's events on their way to the journal.
+pub struct Delivery {
+    /// The events.
+    pub incoming: Incoming,
+    /// What their memory counts as until they are answered.
+    pub permit: Permit,
+    /// Where the verdict goes.
+    pub reply: oneshot::Sender<Verdict>,
+}
+
+/// A refused body on its way to its file.
+pub struct Refusal {
+    /// The body and why.
+    pub body: RefusedBody,
+    /// What its memory counts as.
+    pub permit: Permit,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Kept>,
+}
+
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
+const CHECKPOINT_BYTES: u64 = 64 << 20;
+const RETRY: Duration = Duration::from_secs(1);
+
+/// Writes to the journal until the queue is closed and empty.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn journal(
+    mut journal: Journal,
+    queue: Arc<Queue<Delivery>>,
+) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name("journal".into()).spawn(move || {
+        let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut checkpointed = Instant::now();
+        let mut tried = Instant::now();
+        loop {
+            let rest = if journal.is_broken() { RETRY } else { CHECKPOINT_EVERY };
+            let goes_on = queue.take(&mut batch, rest);
+            for Delivery { incoming: events, permit, reply } in batch.drain(..) {
+                incoming.push(events);
+                replies.push((reply, permit));
+            }
+            let was_broken = journal.is_broken();
+            let verdicts = journal.commit(&incoming, Timestamp::now());
+            incoming.clear();
+            for ((reply, permit), verdict) in replies.drain(..).zip(verdicts) {
+                drop(permit);
+                // Whoever asked may have gone; the events are stored all the same.
+                let _ = reply.send(verdict);
+            }
+            // At once after the failure, then once a second: a disk that has room again is not kept waiting.
+            if journal.is_broken() && (!was_broken || tried.elapsed() >= RETRY) {
+                tried = Instant::now();
+                if let Err(error) = journal.recover(Timestamp::now()) {
+                    tracing::debug!(%error, "the disk does not take a new segment yet");
+                }
+            }
+            let due = checkpointed.elapsed() >= CHECKPOINT_EVERY || journal.since_checkpoint() >= CHECKPOINT_BYTES;
+            if !goes_on || (due && !journal.is_broken()) {
+                checkpointed = Instant::now();
+                if let Err(error) = journal.checkpoint() {
+                    tracing::warn!(%error, "the journal's checkpoint could not be written; the next start will read more");
+                }
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    })
+}
+
+/// Keeps refused bodies until the queue is closed and empty.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn refused(
+    mut refused: Refused,
+    queue: Arc<Queue<Refusal>>,
+) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name("refused".into()).spawn(move || {
+        let mut batch = Vec::new();
+        while queue.take(&mut batch, Duration::from_secs(3600)) {
+            let (mut bodies, mut replies) = (Vec::new(), Vec::new());
+            for Refusal {
+                body,
+                permit,
+                reply,
+            } in batch.drain(..)
+            {
+                bodies.push(body);
+                replies.push((reply, permit));
+            }
+            let answers = refused.keep(&bodies, Timestamp::now());
+            for ((reply, _permit), kept) in replies.into_iter().zip(answers) {
+                let _ = reply.send(kept);
+            }
+        }
+    })
+}
+
+/// Follows the journal until `stop`; then takes what is there still, and remembers how far it came.
+///
+/// # Errors
+/// When the system gives no thread.
+pub fn follower(
+    mut follower: Follower,
+    shared: Arc<Shared>,
+    stop: Arc<AtomicBool>,
+) -> std::io::Result<JoinHandle<()>> {
+    Builder::new().name("tables".into()).spawn(move || {
+        loop {
+            let stopping = stop.load(Ordering::Acquire);
+            let clock = Instant::now();
+            if follower.step(Timestamp::now(), clock) {
+                continue;
+            }
+            if stopping {
+                follower.checkpoint(clock);
+                return;
+            }
+            shared.wait(follower.rest(clock));
+        }
+    })
+}
