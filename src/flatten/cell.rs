@@ -6,12 +6,12 @@ use std::cell::RefCell;
 
 /// Whether `text` starts with a character that makes a spreadsheet take it for a formula.
 fn starts_formula(text: &[u8]) -> bool {
-    match text {
-        [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n', ..] => true,
-        // The full-width forms: U+FF1D =, U+FF0B +, U+FF0D -, U+FF20 @.
-        [0xEF, 0xBC, 0x9D | 0x8B | 0x8D | 0xA0, ..] => true,
-        _ => false,
-    }
+    // The last four are the full-width forms: U+FF1D =, U+FF0B +, U+FF0D -, U+FF20 @.
+    matches!(
+        text,
+        [b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n', ..]
+            | [0xEF, 0xBC, 0x9D | 0x8B | 0x8D | 0xA0, ..]
+    )
 }
 
 /// Whether `text` is `[+-]?\d+(\.\d+)?([eE][+-]?\d+)?`, which no spreadsheet runs.

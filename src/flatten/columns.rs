@@ -42,7 +42,7 @@ const LESSONLY: [&[&str]; 13] = [
 #[derive(Debug, Clone)]
 pub struct Columns {
     pub(super) rules: Rules,
-    pub(super) columns: Vec<Column>,
+    pub(super) list: Vec<Column>,
     names: Names,
     by_path: HashMap<Path, u32>,
     pub(super) more: Option<u32>,
@@ -99,7 +99,7 @@ impl Columns {
         for column in stored {
             columns.names.claim_shown(&column.name);
             columns.add(column.path, column.name);
-            if let Some(last) = columns.columns.last_mut() {
+            if let Some(last) = columns.list.last_mut() {
                 last.valued = column.valued;
             }
         }
@@ -109,7 +109,7 @@ impl Columns {
     fn empty(rules: Rules) -> Self {
         Self {
             rules,
-            columns: Vec::new(),
+            list: Vec::new(),
             names: Names::new(rules.guard),
             by_path: HashMap::new(),
             more: None,
@@ -133,11 +133,11 @@ impl Columns {
 
     /// Room for one column more, with a place kept for `more`.
     fn has_room(&self) -> bool {
-        self.more.is_none() && self.columns.len() + 1 < self.rules.columns_max
+        self.more.is_none() && self.list.len() + 1 < self.rules.columns_max
     }
 
     fn add(&mut self, path: Path, name: String) -> u32 {
-        let index = u32::try_from(self.columns.len()).unwrap_or(u32::MAX);
+        let index = u32::try_from(self.list.len()).unwrap_or(u32::MAX);
         let own = [
             ("received_at", &mut self.received_at),
             ("event_id", &mut self.event_id),
@@ -151,7 +151,7 @@ impl Columns {
             self.more = Some(index);
         }
         self.by_path.insert(path.clone(), index);
-        self.columns.push(Column {
+        self.list.push(Column {
             path,
             name,
             valued: false,
@@ -163,19 +163,19 @@ impl Columns {
     /// All columns, in their order.
     #[must_use]
     pub fn all(&self) -> &[Column] {
-        &self.columns
+        &self.list
     }
 
     /// How many columns there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.columns.len()
+        self.list.len()
     }
 
     /// Never: a table has `received_at` and `event_id` from the start.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.columns.is_empty()
+        self.list.is_empty()
     }
 
     /// Finds for every value of `payload`, an object that was scanned and compacted, its column, adding what is new: of one
@@ -266,7 +266,7 @@ impl Pass<'_> {
         let columns = &mut *self.columns;
         let path = self.flat.path.as_slice();
         let guess = columns.last.get(nth).copied();
-        let guess = guess.filter(|&c| columns.columns[c as usize].path.bytes() == path);
+        let guess = guess.filter(|&c| columns.list[c as usize].path.bytes() == path);
         let found = guess.or_else(|| columns.by_path.get(path).copied());
         let Some(index) = found else {
             return self.unknown(value);

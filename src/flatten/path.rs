@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for Path {
         for key in &keys {
             match key {
                 StoredKey::Key(key) => {
-                    push_key(&mut path, |out| out.extend_from_slice(key.as_bytes()))
+                    push_key(&mut path, |out| out.extend_from_slice(key.as_bytes()));
                 }
                 StoredKey::Occurrence(n) => push_occurrence(&mut path, *n),
             }

@@ -13,7 +13,7 @@ impl Columns {
         if self.rules.bom {
             out.extend_from_slice(BOM);
         }
-        for (i, column) in self.columns.iter().take(width).enumerate() {
+        for (i, column) in self.list.iter().take(width).enumerate() {
             if i > 0 {
                 out.push(b',');
             }
@@ -59,7 +59,7 @@ impl Columns {
             let start = out.len();
             write_value(&payload[value.clone()], self.rules.guard, out);
             if out.len() > start {
-                self.columns[*column as usize].valued = true;
+                self.list[*column as usize].valued = true;
             }
         }
         if before_id == flat.cells.len() {
@@ -72,10 +72,7 @@ impl Columns {
             go_to(more, out);
             write_more(payload, flat, self.rules.guard, out);
         }
-        go_to(
-            u32::try_from(self.columns.len() - 1).unwrap_or(u32::MAX),
-            out,
-        );
+        go_to(u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX), out);
         out.push(b'\n');
     }
 }

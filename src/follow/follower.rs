@@ -2,13 +2,14 @@
 
 use super::catalog::{Catalog, Summary};
 use super::handle::{Handle, Request};
+use super::tracked::{Remake, Tracked};
+use super::upkeep::{cursor_of, parse, write_out};
 use crate::disk::{SharedDisk, read_small, replace};
 use crate::event::{Day, Seq, SourceName, Timestamp};
-use crate::flatten::{Column, Rules};
-use crate::journal::record::{self, Record};
+use crate::flatten::Rules;
 use crate::journal::{Cursor, Reader, Shared};
 use crate::layout::Layout;
-use crate::table::{Checkpoint, Table, TableError, TableOptions};
+use crate::table::{Table, TableError};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -31,50 +32,14 @@ pub struct FollowOptions {
 }
 
 /// Bytes of journal read at a time.
-const BLOCK_BYTES: usize = 256 * 1024;
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// How long after midnight a day's table is closed: a batch that was stamped before may still come.
 const CLOSE_AFTER_MS: i64 = 2_000;
 /// A table that could not be written is tried again after this.
-const RETRY: Duration = Duration::from_secs(1);
-/// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
-const WIDEN_PAUSE: u32 = 9;
-
-type Key = (SourceName, Day);
-
-/// A table that is looked after.
-struct Tracked {
-    /// The table; none while it cannot be written.
-    table: Option<Table>,
-    /// Where it has to go on by itself, when it does not have all that the follower has read.
-    behind: Option<Cursor>,
-    /// Not before this.
-    due: Instant,
-    /// No widening before this.
-    widen_after: Instant,
-    /// Why it cannot go on with its files, if it cannot.
-    anew: Option<Remake>,
-}
-
-/// Why a table is made anew.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Remake {
-    /// Its file is not what we left.
-    Changed,
-    /// The rules changed.
-    Rules,
-    /// Its file could not be synced: what was written since may never have reached the disk, whatever reading it shows.
-    Unsynced,
-}
-
-/// What became of opening a table.
-enum Reopened {
-    /// It goes on, and reads from here.
-    Table(Table, Cursor),
-    /// It has to be made anew.
-    Anew(Remake),
-}
+pub(super) const RETRY: Duration = Duration::from_secs(1);
+pub(super) type Key = (SourceName, Day);
 
 /// How far all tables are, over restarts.
 #[derive(Serialize, Deserialize)]
@@ -85,16 +50,16 @@ struct Saved {
 
 /// Follows the journal. Used by one thread.
 pub struct Follower {
-    disk: SharedDisk,
-    layout: Layout,
-    options: FollowOptions,
-    shared: Arc<Shared>,
-    reader: Reader,
-    catalog: Arc<Catalog>,
+    pub(super) disk: SharedDisk,
+    pub(super) layout: Layout,
+    pub(super) options: FollowOptions,
+    pub(super) shared: Arc<Shared>,
+    pub(super) reader: Reader,
+    pub(super) catalog: Arc<Catalog>,
     /// Everything before this has been read, up to this seq.
-    at: Cursor,
-    seq: Seq,
-    tables: HashMap<Key, Tracked>,
+    pub(super) at: Cursor,
+    pub(super) seq: Seq,
+    pub(super) tables: HashMap<Key, Tracked>,
     requests: Receiver<Request>,
     waiting: Vec<Request>,
     today: Option<Day>,
@@ -313,7 +278,7 @@ impl Follower {
     }
 
     /// Puts the table's figures into the catalog.
-    fn list(&self, key: &Key) {
+    pub(super) fn list(&self, key: &Key) {
         if let Some(table) = self.tables.get(key).and_then(|t| t.table.as_ref()) {
             self.catalog.set(
                 &key.0,
@@ -328,7 +293,7 @@ impl Follower {
 
     /// A table could not be written: somebody changed it, and it is made anew; or the disk failed, and it is opened again
     /// in a while.
-    fn trouble(&mut self, key: &Key, error: &TableError, clock: Instant) {
+    pub(super) fn trouble(&mut self, key: &Key, error: &TableError, clock: Instant) {
         match error {
             TableError::Changed => self.remake(key, Remake::Changed, clock),
             TableError::Io(error) => {
@@ -367,229 +332,6 @@ impl Follower {
                 self.flush(&key, clock, forced);
             }
         }
-    }
-
-    /// Reads on for one table, up to where the follower is.
-    fn catch_up(&mut self, key: &Key, clock: Instant) {
-        let Some(mut tracked) = self.tables.remove(key) else {
-            return;
-        };
-        let opened = match (tracked.table.take(), tracked.anew) {
-            (_, Some(why)) => Ok(Reopened::Anew(why)),
-            (Some(table), None) => Ok(Reopened::Table(table, tracked.behind.unwrap_or_default())),
-            (None, None) => self.reopen(key, tracked.behind.unwrap_or_default()),
-        };
-        let outcome = opened.and_then(|opened| match opened {
-            Reopened::Table(mut table, from) => {
-                let filled = self
-                    .fill(&mut table, key, from)
-                    .and_then(|()| table.settle());
-                if filled.is_ok() {
-                    table.pass(self.seq, (self.at.segment, self.at.offset));
-                    tracked.behind = None;
-                }
-                tracked.table = Some(table);
-                filled.map(|()| None)
-            }
-            Reopened::Anew(why) => Ok(Some(why)),
-        });
-        self.tables.insert(key.clone(), tracked);
-        match outcome {
-            Ok(None) => self.list(key),
-            Ok(Some(why)) => self.remake(key, why, clock),
-            Err(error) => self.trouble(key, &error, clock),
-        }
-    }
-
-    fn options_of(&self, source: &SourceName) -> TableOptions {
-        let rules = *self
-            .options
-            .sources
-            .get(source)
-            .unwrap_or(&self.options.others);
-        TableOptions {
-            rules,
-            part_rows: self.options.part_rows,
-        }
-    }
-
-    /// Opens a table that is not open: as its checkpoint says, or new.
-    fn reopen(&self, key: &Key, from: Cursor) -> Result<Reopened, TableError> {
-        let (source, day) = key;
-        let options = self.options_of(source);
-        let (disk, layout) = (self.disk.clone(), self.layout.clone());
-        let Some(state) = Checkpoint::load(&self.disk, &self.layout, source, *day)? else {
-            if self.disk.stat(&self.layout.csv(source, *day, 1))?.is_some() {
-                // Nobody remembers this file: a crash came before its first checkpoint, or it is a stranger's.
-                return Ok(Reopened::Anew(Remake::Changed));
-            }
-            let carried = self.carried(source, *day)?;
-            let table =
-                Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
-            return Ok(Reopened::Table(table, from));
-        };
-        if state.rules != options.rules.fingerprint() {
-            return Ok(Reopened::Anew(Remake::Rules));
-        }
-        let hint = cursor_of(state.hint);
-        Table::resume(disk, layout, options, state).map(|table| Reopened::Table(table, hint))
-    }
-
-    /// The columns of the newest earlier day with rows.
-    fn carried(&self, source: &SourceName, day: Day) -> io::Result<Vec<Column>> {
-        let Some(earlier) = self.catalog.newest_with_rows(source.as_str(), Some(day)) else {
-            return Ok(Vec::new());
-        };
-        if let Some(table) = self
-            .tables
-            .get(&(source.clone(), earlier))
-            .and_then(|t| t.table.as_ref())
-        {
-            return Ok(table.columns().to_vec());
-        }
-        let state = Checkpoint::load(&self.disk, &self.layout, source, earlier)?;
-        Ok(state.map_or_else(Vec::new, |s| s.columns))
-    }
-
-    /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
-    /// all rows that go into one file are learned first, so that the file is widened once.
-    fn fill(&mut self, table: &mut Table, key: &Key, from: Cursor) -> Result<(), TableError> {
-        let mut cursor = from;
-        loop {
-            let (room, pushed) = (table.room(), table.pushed());
-            let mut ahead = cursor;
-            let found = self.each(key, pushed, &mut ahead, room, |record| {
-                table.learn(record.payload);
-                Ok(())
-            })?;
-            if found == 0 {
-                return Ok(());
-            }
-            self.each(key, pushed, &mut cursor, found, |record| {
-                table.push(record.seq, record.received_at, record.id, record.payload);
-                if table.is_full() {
-                    write_out_now(table)
-                } else {
-                    Ok(())
-                }
-            })?;
-            write_out_now(table)?;
-        }
-    }
-
-    /// Hands `limit` records of `key` behind `after` to `then`. The cursor stays before the block of the last one when more
-    /// of it may be wanted.
-    fn each(
-        &mut self,
-        key: &Key,
-        after: Seq,
-        cursor: &mut Cursor,
-        limit: u64,
-        mut then: impl FnMut(&Record<'_>) -> Result<(), TableError>,
-    ) -> Result<u64, TableError> {
-        let mut count = 0;
-        let mut next = *cursor;
-        while let Some(block) = self.reader.next(&mut next, self.at, BLOCK_BYTES)? {
-            if block.day == key.1 {
-                let mut offset = 0;
-                for line in block.lines.split_inclusive(|&b| b == b'\n') {
-                    let record = parse(line, block.start, offset)?;
-                    offset += line.len();
-                    if record.source == key.0.as_str() && record.seq > after {
-                        then(&record)?;
-                        count += 1;
-                        if count == limit {
-                            return Ok(count);
-                        }
-                    }
-                }
-            }
-            *cursor = next;
-        }
-        Ok(count)
-    }
-
-    /// Makes a table anew from the journal, beside what is there, and puts it in its place.
-    fn remake(&mut self, key: &Key, why: Remake, clock: Instant) {
-        match self.try_remake(key, why) {
-            Ok(table) => {
-                let tracked = Tracked {
-                    table: Some(table),
-                    behind: None,
-                    due: clock,
-                    widen_after: clock,
-                    anew: None,
-                };
-                self.tables.insert(key.clone(), tracked);
-                self.list(key);
-            }
-            Err(error) => {
-                tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
-                let again = Tracked {
-                    anew: Some(why),
-                    ..Tracked::failed(Cursor::default(), clock + RETRY)
-                };
-                self.tables.insert(key.clone(), again);
-            }
-        }
-    }
-
-    fn try_remake(&mut self, key: &Key, why: Remake) -> Result<Table, TableError> {
-        let (source, day) = key;
-        let old = self
-            .tables
-            .remove(key)
-            .and_then(|t| t.table)
-            .map(|t| t.start().to_vec());
-        let start = match old {
-            Some(start) => start,
-            None => match Checkpoint::load(&self.disk, &self.layout, source, *day)? {
-                Some(state) => state.start,
-                None => self.carried(source, *day)?,
-            },
-        };
-        let options = self.options_of(source);
-        let layout = self.layout.clone();
-        let mut table = Table::create(
-            self.disk.clone(),
-            layout,
-            source.clone(),
-            *day,
-            options,
-            &start,
-            true,
-        )?;
-        let first = self
-            .shared
-            .first_of(*day)
-            .map(|segment| Cursor { segment, offset: 0 });
-        if let Some(first) = first {
-            self.fill(&mut table, key, first)?;
-        }
-        table.pass(self.seq, (self.at.segment, self.at.offset));
-        let now = Timestamp::now()
-            .utc()
-            .with_timezone(&self.options.zone)
-            .format("%H%M%S")
-            .to_string();
-        let edited = (why == Remake::Changed).then_some(now.as_str());
-        let aside = table.replace_old(edited)?;
-        match (why, aside.as_slice()) {
-            (Remake::Rules, _) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules")
-            }
-            (Remake::Unsynced, _) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync")
-            }
-            (Remake::Changed, []) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew")
-            }
-            (Remake::Changed, aside) => tracing::warn!(
-                %source, %day, rows = table.rows(), kept = ?aside,
-                "somebody changed a table's file; their version is kept, and the table made anew"
-            ),
-        }
-        Ok(table)
     }
 
     /// Answers the readers whose tables are far enough.
@@ -659,7 +401,7 @@ impl Follower {
         match replace(&*self.disk, &self.layout.follow_checkpoint(), &json) {
             Ok(()) => self.saved = at,
             Err(error) => {
-                tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more")
+                tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more");
             }
         }
     }
@@ -726,82 +468,4 @@ impl Follower {
             Err(error) => self.trouble(key, &error, clock),
         }
     }
-}
-
-impl Tracked {
-    fn failed(from: Cursor, due: Instant) -> Self {
-        Self {
-            table: None,
-            behind: Some(from),
-            due,
-            widen_after: due,
-            anew: None,
-        }
-    }
-
-    fn is_current(&self) -> bool {
-        self.table.is_some() && self.behind.is_none()
-    }
-
-    fn has_waiting(&self) -> bool {
-        self.table.as_ref().is_some_and(Table::has_waiting)
-    }
-
-    /// Takes a record of a block that starts at `start`, unless the table reads by itself.
-    fn push(&mut self, record: &Record<'_>, start: Cursor, clock: Instant) {
-        let (Some(table), None) = (&mut self.table, self.behind) else {
-            return;
-        };
-        if table.is_full() && table.needs_widening() {
-            // Too much waits for the next widening: it goes on by itself then.
-            self.behind = Some(start);
-            self.due = self.widen_after.max(clock);
-            return;
-        }
-        table.push(record.seq, record.received_at, record.id, record.payload);
-    }
-}
-
-fn parse(line: &[u8], start: Cursor, offset: usize) -> io::Result<Record<'_>> {
-    record::parse(line.strip_suffix(b"\n").unwrap_or(line)).map_err(|error| {
-        let at = start.offset + offset as u64;
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("segment {}, byte {at}: {error}", start.segment),
-        )
-    })
-}
-
-fn cursor_of((segment, offset): (u64, u64)) -> Cursor {
-    Cursor { segment, offset }
-}
-
-/// Appends what fits and widens as often as it takes.
-fn write_out_now(table: &mut Table) -> Result<(), TableError> {
-    table.append()?;
-    while table.needs_widening() {
-        table.widen()?;
-        table.append()?;
-    }
-    Ok(())
-}
-
-/// Appends what fits; widens at once when `force`, else when the last widening is long enough ago.
-fn write_out(
-    table: &mut Table,
-    widen_after: &mut Instant,
-    clock: Instant,
-    force: bool,
-) -> Result<(), TableError> {
-    table.append()?;
-    while table.needs_widening() {
-        if !force && *widen_after > clock {
-            return Ok(());
-        }
-        let started = Instant::now();
-        table.widen()?;
-        *widen_after = Instant::now() + started.elapsed() * WIDEN_PAUSE;
-        table.append()?;
-    }
-    Ok(())
 }

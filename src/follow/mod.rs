@@ -11,6 +11,8 @@
 pub mod catalog;
 mod follower;
 pub mod handle;
+mod tracked;
+mod upkeep;
 
 pub use catalog::{Catalog, Summary};
 pub use follower::{FollowOptions, Follower};

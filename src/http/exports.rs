@@ -269,7 +269,7 @@ impl futures_core::Stream for Sending {
                 State::Done => return Poll::Ready(None),
                 State::Idle(mut pieces) => {
                     let reading = web::block(move || {
-                        let chunk = pieces.next();
+                        let chunk = pieces.next_bytes();
                         (pieces, chunk)
                     });
                     self.state = State::Reading(Box::pin(reading));

@@ -4,7 +4,7 @@
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
 //! - [`exports`]: downloads and their list
-//! - [`page`]: `/`
+//! - [`page`]: what `/` shows
 //! - [`health`]: alive, and able to store
 
 pub mod access;
@@ -21,9 +21,7 @@ use crate::flatten::Rules;
 use crate::follow::Handle;
 use crate::journal::{Health, Shared};
 use crate::layout::Layout;
-use crate::receive::Waiting;
-use crate::serve::queue::Queue;
-use crate::serve::threads::{Delivery, Refusal};
+use crate::receive::{Delivery, Queue, Refusal, Waiting};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use governor::DefaultDirectRateLimiter;

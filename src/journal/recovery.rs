@@ -67,94 +67,34 @@ pub fn open(
 ) -> Result<(Journal, Opened), RecoveryError> {
     let dir = layout.journal_dir();
     disk.create_dir(&dir).map_err(at(&dir))?;
-    let segments = find_segments(&disk, &dir)?;
+    let mut segments = find_segments(&disk, &dir)?;
     let checkpoint = read_checkpoint(&disk, &layout, &segments)?;
-    let mut seen = Seen::new(options.ids_max, options.dedup_days);
-    let seen_dir = layout.seen_dir();
-    let mark = checkpoint.as_ref().map_or(Mark::default(), |c| c.ids);
-    let (ids, checkpoint) = match IdLog::open(
-        disk.clone(),
-        seen_dir.clone(),
-        mark,
-        options.ids_max,
-        &mut seen,
-    ) {
-        Ok(ids) => (ids, checkpoint),
-        Err(error) if mark != Mark::default() => {
-            // Only a shortcut is gone: the journal has the ids.
-            tracing::warn!(%error, dir = %seen_dir.display(), "the remembered ids cannot be read; reading the whole journal");
-            seen = Seen::new(options.ids_max, options.dedup_days);
-            let ids = IdLog::open(
-                disk.clone(),
-                seen_dir.clone(),
-                Mark::default(),
-                options.ids_max,
-                &mut seen,
-            );
-            (ids.map_err(at(&seen_dir))?, None)
-        }
-        Err(error) => return Err(at(&seen_dir)(error)),
-    };
-    let mut found = Found {
-        seen,
-        ids,
-        last_seq: Seq(0),
-        last_received_at: Timestamp::default(),
-        opened: Opened::default(),
-    };
-    let scan_from = match &checkpoint {
-        Some(checkpoint) => {
-            found.last_seq = checkpoint.last_seq;
-            found.last_received_at = checkpoint.last_received_at;
-            checkpoint.end
-        }
-        None => {
-            found.last_seq = Seq(segments
-                .first()
-                .map_or(0, |s| s.first_seq.0.saturating_sub(1)));
-            Cursor::default()
-        }
-    };
+    let (mut found, checkpoint) = Found::start(&disk, &layout, options, checkpoint, &segments)?;
+    let from = checkpoint.as_ref().map_or(Cursor::default(), |c| c.end);
     let mut tail = Tail::Next {
         previous: Previous {
             segment: 0,
             bytes: 0,
         },
     };
-    let mut segments = segments;
-    let count = segments.len();
-    for (nth, segment) in segments.iter_mut().enumerate() {
-        let last = nth + 1 == count;
-        if segment.number < scan_from.segment && !last {
-            continue;
+    if let Some((last, earlier)) = segments.split_last_mut() {
+        for segment in earlier.iter().filter(|s| s.number >= from.segment) {
+            let file = disk
+                .open(&segment.path, Open::Read)
+                .map_err(at(&segment.path))?;
+            found.scan(segment, &*file, from.within(segment.number), false)?;
         }
-        let from = if segment.number == scan_from.segment {
-            scan_from.offset
-        } else {
-            0
-        };
-        let file = disk
-            .open(&segment.path, if last { Open::Write } else { Open::Read })
-            .map_err(at(&segment.path))?;
-        let last_batch = found.scan(segment, &*file, from, last)?;
-        if last {
-            let end = last_batch.end;
-            cut_and_rewrite(
-                &disk,
-                &layout,
-                segment,
-                &file,
-                last_batch,
-                &mut found.opened,
-            )?;
-            segment.bytes = end;
-            tail = Tail::Open(OpenSegment {
-                number: segment.number,
-                day: segment.day,
-                file,
-                bytes: end,
-            });
-        }
+        let file = disk.open(&last.path, Open::Write).map_err(at(&last.path))?;
+        let batch = found.scan(last, &*file, from.within(last.number), true)?;
+        found.opened.cut_bytes = batch.file_end - batch.end;
+        cut_and_rewrite(&disk, &layout, last, &file, &batch)?;
+        last.bytes = batch.end;
+        tail = Tail::Open(OpenSegment {
+            number: last.number,
+            day: last.day,
+            file,
+            bytes: last.bytes,
+        });
     }
     disk.sync_dir(&dir).map_err(at(&dir))?;
     let Found {
@@ -296,6 +236,45 @@ struct LastBatch {
 const WINDOW: u64 = 1 << 20;
 
 impl Found {
+    /// What the checkpoint remembers. Without its ids it is of no use: then the whole journal is read.
+    fn start(
+        disk: &SharedDisk,
+        layout: &Layout,
+        options: Options,
+        checkpoint: Option<Checkpoint>,
+        segments: &[Segment],
+    ) -> Result<(Self, Option<Checkpoint>), RecoveryError> {
+        let dir = layout.seen_dir();
+        let open = |mark: Mark| {
+            let mut seen = Seen::new(options.ids_max, options.dedup_days);
+            IdLog::open(disk.clone(), dir.clone(), mark, options.ids_max, &mut seen)
+                .map(|ids| (seen, ids))
+        };
+        let mut checkpoint = checkpoint;
+        let opened = match open(checkpoint.as_ref().map_or(Mark::default(), |c| c.ids)) {
+            Err(error) if checkpoint.is_some() => {
+                tracing::warn!(%error, dir = %dir.display(), "the remembered ids cannot be read; reading the whole journal");
+                checkpoint = None;
+                open(Mark::default())
+            }
+            opened => opened,
+        };
+        let (seen, ids) = opened.map_err(at(&dir))?;
+        let before = Seq(segments
+            .first()
+            .map_or(0, |s| s.first_seq.0.saturating_sub(1)));
+        let found = Self {
+            seen,
+            ids,
+            last_seq: checkpoint.as_ref().map_or(before, |c| c.last_seq),
+            last_received_at: checkpoint
+                .as_ref()
+                .map_or(Timestamp::default(), |c| c.last_received_at),
+            opened: Opened::default(),
+        };
+        Ok((found, checkpoint))
+    }
+
     /// Checks the lines of `segment` from `from` on and takes their ids.
     fn scan(
         &mut self,
@@ -475,17 +454,15 @@ fn cut_and_rewrite(
     layout: &Layout,
     segment: &Segment,
     file: &SharedFile,
-    batch: LastBatch,
-    opened: &mut Opened,
+    batch: &LastBatch,
 ) -> Result<(), RecoveryError> {
     let LastBatch {
         start,
         end,
         file_end,
-    } = batch;
+    } = *batch;
     let in_file = at(&segment.path);
     if file_end > end {
-        opened.cut_bytes = file_end - end;
         set_aside(disk, layout, segment, &**file, end..file_end)?;
         file.set_len(end).map_err(&in_file)?;
     }

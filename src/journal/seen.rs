@@ -239,12 +239,12 @@ fn shard_of(id: Id) -> usize {
 fn place_of(id: Id, size: usize) -> usize {
     let mut bytes = [0; 4];
     bytes.copy_from_slice(&id.0[1..5]);
-    let spread = u64::from(u32::from_le_bytes(bytes)) * size as u64 >> 32;
+    let spread = (u64::from(u32::from_le_bytes(bytes)) * size as u64) >> 32;
     usize::try_from(spread).unwrap_or(0)
 }
 
 /// Ring numbers start again after this many: a multiple of [`CHUNK`], and [`FREE`] is not among them.
-const NUMBERS: u32 = u32::MAX - (CHUNK as u32 - 1);
+const NUMBERS: u32 = u32::MAX - 4095;
 
 fn short(number: u64) -> u32 {
     u32::try_from(number % u64::from(NUMBERS)).unwrap_or(0)

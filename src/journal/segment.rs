@@ -16,6 +16,18 @@ pub struct Cursor {
     pub offset: u64,
 }
 
+impl Cursor {
+    /// Where in `segment` it is: 0 in all but its own.
+    #[must_use]
+    pub fn within(self, segment: u64) -> u64 {
+        if self.segment == segment {
+            self.offset
+        } else {
+            0
+        }
+    }
+}
+
 /// One segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segment {

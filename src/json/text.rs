@@ -12,10 +12,10 @@ pub fn compact(text: &[u8], marks: &mut [Range<usize>]) -> Vec<u8> {
     let mut mark = marks.next();
     let mut at = 0;
     while at < text.len() {
-        if let Some(range) = &mut mark {
-            if range.start == at {
-                range.start = out.len();
-            }
+        if let Some(range) = &mut mark
+            && range.start == at
+        {
+            range.start = out.len();
         }
         match text[at] {
             b' ' | b'\t' | b'\n' | b'\r' => at += 1,
@@ -29,11 +29,11 @@ pub fn compact(text: &[u8], marks: &mut [Range<usize>]) -> Vec<u8> {
                 at += 1;
             }
         }
-        if let Some(range) = &mut mark {
-            if range.end == at {
-                range.end = out.len();
-                mark = marks.next();
-            }
+        if let Some(range) = &mut mark
+            && range.end == at
+        {
+            range.end = out.len();
+            mark = marks.next();
         }
     }
     out

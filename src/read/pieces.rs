@@ -55,7 +55,7 @@ const CHUNK: u64 = 256 * 1024;
 /// Gives the bytes of a range of an answer in order.
 pub struct Pieces {
     disk: SharedDisk,
-    pieces: std::vec::IntoIter<Piece>,
+    rest: std::vec::IntoIter<Piece>,
     /// Bytes to pass over, and bytes to give after them.
     skip: u64,
     left: u64,
@@ -80,7 +80,7 @@ impl Pieces {
         let left = range.end.saturating_sub(range.start);
         Self {
             disk,
-            pieces: pieces.into_iter(),
+            rest: pieces.into_iter(),
             skip: range.start,
             left,
             current: None,
@@ -91,7 +91,7 @@ impl Pieces {
     ///
     /// # Errors
     /// Whatever the disk answers, and when a file gives less than it should: an answer is never short without an error.
-    pub fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+    pub fn next_bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
         while self.left > 0 {
             let Some(mut bytes) = self.more()? else {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -116,7 +116,7 @@ impl Pieces {
                 }
                 self.current = None;
             }
-            match self.pieces.next() {
+            match self.rest.next() {
                 None => return Ok(None),
                 Some(piece) if piece.bytes() <= self.skip => self.skip -= piece.bytes(),
                 Some(Piece::Bytes(bytes)) => return Ok(Some(bytes)),

@@ -5,12 +5,17 @@
 //! - [`body`]: bytes as they come in, decompressed, bounded
 //! - [`parse`]: the body as events: JSON, or a form
 //! - [`identity`]: what makes two events the same
+//! - [`queue`], [`handover`]: on the way to the threads that store
 
 pub mod body;
+pub mod handover;
 pub mod identity;
 pub mod parse;
+pub mod queue;
 pub mod waiting;
 
 pub use body::{BodyError, Reading};
+pub use handover::{Delivery, Refusal};
 pub use parse::{Parsed, Unusable, parse};
+pub use queue::Queue;
 pub use waiting::{Permit, Waiting};

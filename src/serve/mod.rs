@@ -1,11 +1,9 @@
 //! The program put together: what is opened in which order, the threads, the
 //! listener, the end.
 //!
-//! - [`queue`]: requests on their way to a thread, many taken at once
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
-pub mod queue;
 mod run;
 mod secrets;
 pub mod threads;

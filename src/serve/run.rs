@@ -1,6 +1,5 @@
 //! From settings to a server that listens, and to its end.
 
-use super::queue::Queue;
 use super::{secrets, threads};
 use crate::config::{Auth, Settings};
 use crate::disk::{Lock, LockError, SharedDisk};
@@ -10,7 +9,7 @@ use crate::http::{App, common_headers, routes, rules_of};
 use crate::journal::refused::Refused;
 use crate::journal::{Options, RecoveryError, open};
 use crate::layout::Layout;
-use crate::receive::Waiting;
+use crate::receive::{Queue, Waiting};
 use crate::table::PART_ROWS;
 use actix_web::{HttpServer, web};
 use governor::{Quota, RateLimiter};
@@ -123,7 +122,7 @@ pub async fn run(
         handle.stop(true).await;
     });
     announce(&shared, addr)?;
-    let served = server.await;
+    let outcome = server.await;
     ended.abort();
     shared.deliveries.close();
     shared.refusals.close();
@@ -133,7 +132,7 @@ pub async fn run(
     stop.store(true, Ordering::Release);
     shared.journal.wake();
     let _ = follower.join();
-    Ok(served?)
+    Ok(outcome?)
 }
 
 fn prepare(settings: Settings, disk: SharedDisk) -> Result<Parts, ServeError> {

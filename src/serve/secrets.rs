@@ -3,6 +3,7 @@
 use crate::config::{Origin, Secret};
 use crate::disk::{SharedDisk, read_small, sync_parent};
 use crate::event::IdKey;
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -23,17 +24,18 @@ pub(super) fn id_key(disk: &SharedDisk, path: &Path) -> io::Result<IdKey> {
 
 /// The read token, made when there is none.
 pub(super) fn read_token(disk: &SharedDisk, path: &Path) -> io::Result<Secret> {
-    let text = match read_small(&**disk, path)? {
-        Some(text) => text,
-        None => {
-            let token: String = random()?[..20]
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            let line = format!("{token}\n").into_bytes();
-            make_private(disk, path, &line)?;
-            line
-        }
+    let text = if let Some(text) = read_small(&**disk, path)? {
+        text
+    } else {
+        let mut line = random()?[..20]
+            .iter()
+            .fold(String::new(), |mut text, byte| {
+                let _ = write!(text, "{byte:02x}");
+                text
+            });
+        line.push('\n');
+        make_private(disk, path, line.as_bytes())?;
+        line.into_bytes()
     };
     let token = Secret::from_file(&text, path.to_owned());
     if token.expose().is_empty() {

@@ -1,36 +1,14 @@
 //! The threads: thin loops around what can be stepped through without them.
 
-use super::queue::Queue;
 use crate::event::Timestamp;
 use crate::follow::Follower;
-use crate::journal::refused::{Kept, Refused, RefusedBody};
-use crate::journal::{Incoming, Journal, Shared, Verdict};
-use crate::receive::Permit;
+use crate::journal::refused::Refused;
+use crate::journal::{Journal, Shared};
+use crate::receive::{Delivery, Queue, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
-use tokio::sync::oneshot;
-
-/// A request's events on their way to the journal.
-pub struct Delivery {
-    /// The events.
-    pub incoming: Incoming,
-    /// What their memory counts as until they are answered.
-    pub permit: Permit,
-    /// Where the verdict goes.
-    pub reply: oneshot::Sender<Verdict>,
-}
-
-/// A refused body on its way to its file.
-pub struct Refusal {
-    /// The body and why.
-    pub body: RefusedBody,
-    /// What its memory counts as.
-    pub permit: Permit,
-    /// Where the answer goes.
-    pub reply: oneshot::Sender<Kept>,
-}
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;

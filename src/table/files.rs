@@ -2,8 +2,8 @@
 //! widened beside itself.
 
 use super::checkpoint::PartState;
+use super::day::TableError;
 use super::rows::{RowEnds, widen};
-use super::table::TableError;
 use crate::disk::{File, Open, SharedDisk, SharedFile, Stat, read_range};
 use std::io;
 use std::path::PathBuf;

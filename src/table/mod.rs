@@ -9,9 +9,9 @@
 //! rules give the same bytes. Does not know where events come from.
 
 pub mod checkpoint;
+mod day;
 mod files;
 pub mod rows;
-mod table;
 
 pub use checkpoint::{Checkpoint, PartState, Received};
-pub use table::{Figures, PART_ROWS, Snapshot, SnapshotPart, Table, TableError, TableOptions};
+pub use day::{Figures, PART_ROWS, Snapshot, SnapshotPart, Table, TableError, TableOptions};

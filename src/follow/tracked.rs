@@ -1,0 +1,73 @@
+//! One table under the follower's care, and what became of opening it.
+
+use crate::journal::Cursor;
+use crate::journal::record::Record;
+use crate::table::Table;
+use std::time::Instant;
+
+/// A table that is looked after.
+pub(super) struct Tracked {
+    /// The table; none while it cannot be written.
+    pub table: Option<Table>,
+    /// Where it has to go on by itself, when it does not have all that the follower has read.
+    pub behind: Option<Cursor>,
+    /// Not before this.
+    pub due: Instant,
+    /// No widening before this.
+    pub widen_after: Instant,
+    /// Why it cannot go on with its files, if it cannot.
+    pub anew: Option<Remake>,
+}
+
+/// Why a table is made anew.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Remake {
+    /// Its file is not what we left.
+    Changed,
+    /// The rules changed.
+    Rules,
+    /// Its file could not be synced: what was written since may never have reached the disk, whatever reading it shows.
+    Unsynced,
+}
+
+/// What became of opening a table.
+pub(super) enum Reopened {
+    /// It goes on, and reads from here.
+    Table(Box<Table>, Cursor),
+    /// It has to be made anew.
+    Anew(Remake),
+}
+
+impl Tracked {
+    pub fn failed(from: Cursor, due: Instant) -> Self {
+        Self {
+            table: None,
+            behind: Some(from),
+            due,
+            widen_after: due,
+            anew: None,
+        }
+    }
+
+    pub fn is_current(&self) -> bool {
+        self.table.is_some() && self.behind.is_none()
+    }
+
+    pub fn has_waiting(&self) -> bool {
+        self.table.as_ref().is_some_and(Table::has_waiting)
+    }
+
+    /// Takes a record of a block that starts at `start`, unless the table reads by itself.
+    pub fn push(&mut self, record: &Record<'_>, start: Cursor, clock: Instant) {
+        let (Some(table), None) = (&mut self.table, self.behind) else {
+            return;
+        };
+        if table.is_full() && table.needs_widening() {
+            // Too much waits for the next widening: it goes on by itself then.
+            self.behind = Some(start);
+            self.due = self.widen_after.max(clock);
+            return;
+        }
+        table.push(record.seq, record.received_at, record.id, record.payload);
+    }
+}

@@ -1,0 +1,288 @@
+//! Tables that lag or cannot go on: caught up, opened again, made anew. All of
+//! it reads the journal again; nothing is remembered in a queue.
+
+use super::follower::{BLOCK_BYTES, Follower, Key, RETRY};
+use super::tracked::{Remake, Reopened, Tracked};
+use crate::event::{Day, Seq, SourceName, Timestamp};
+use crate::flatten::Column;
+use crate::journal::Cursor;
+use crate::journal::record::{self, Record};
+use crate::table::{Checkpoint, Table, TableError, TableOptions};
+use std::io;
+use std::time::Instant;
+
+/// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
+const WIDEN_PAUSE: u32 = 9;
+
+impl Follower {
+    /// Reads on for one table, up to where the follower is.
+    pub(super) fn catch_up(&mut self, key: &Key, clock: Instant) {
+        let Some(mut tracked) = self.tables.remove(key) else {
+            return;
+        };
+        let opened = match (tracked.table.take(), tracked.anew) {
+            (_, Some(why)) => Ok(Reopened::Anew(why)),
+            (Some(table), None) => Ok(Reopened::Table(
+                Box::new(table),
+                tracked.behind.unwrap_or_default(),
+            )),
+            (None, None) => self.reopen(key, tracked.behind.unwrap_or_default()),
+        };
+        let outcome = opened.and_then(|opened| match opened {
+            Reopened::Table(mut table, from) => {
+                let filled = self
+                    .fill(&mut table, key, from)
+                    .and_then(|()| table.settle());
+                if filled.is_ok() {
+                    table.pass(self.seq, (self.at.segment, self.at.offset));
+                    tracked.behind = None;
+                }
+                tracked.table = Some(*table);
+                filled.map(|()| None)
+            }
+            Reopened::Anew(why) => Ok(Some(why)),
+        });
+        self.tables.insert(key.clone(), tracked);
+        match outcome {
+            Ok(None) => self.list(key),
+            Ok(Some(why)) => self.remake(key, why, clock),
+            Err(error) => self.trouble(key, &error, clock),
+        }
+    }
+
+    fn options_of(&self, source: &SourceName) -> TableOptions {
+        let rules = *self
+            .options
+            .sources
+            .get(source)
+            .unwrap_or(&self.options.others);
+        TableOptions {
+            rules,
+            part_rows: self.options.part_rows,
+        }
+    }
+
+    /// Opens a table that is not open: as its checkpoint says, or new.
+    fn reopen(&self, key: &Key, from: Cursor) -> Result<Reopened, TableError> {
+        let (source, day) = key;
+        let options = self.options_of(source);
+        let (disk, layout) = (self.disk.clone(), self.layout.clone());
+        let Some(state) = Checkpoint::load(&self.disk, &self.layout, source, *day)? else {
+            if self.disk.stat(&self.layout.csv(source, *day, 1))?.is_some() {
+                // Nobody remembers this file: a crash came before its first checkpoint, or it is a stranger's.
+                return Ok(Reopened::Anew(Remake::Changed));
+            }
+            let carried = self.carried(source, *day)?;
+            let table =
+                Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
+            return Ok(Reopened::Table(Box::new(table), from));
+        };
+        if state.rules != options.rules.fingerprint() {
+            return Ok(Reopened::Anew(Remake::Rules));
+        }
+        let hint = cursor_of(state.hint);
+        Table::resume(disk, layout, options, state)
+            .map(|table| Reopened::Table(Box::new(table), hint))
+    }
+
+    /// The columns of the newest earlier day with rows.
+    fn carried(&self, source: &SourceName, day: Day) -> io::Result<Vec<Column>> {
+        let Some(earlier) = self.catalog.newest_with_rows(source.as_str(), Some(day)) else {
+            return Ok(Vec::new());
+        };
+        if let Some(table) = self
+            .tables
+            .get(&(source.clone(), earlier))
+            .and_then(|t| t.table.as_ref())
+        {
+            return Ok(table.columns().to_vec());
+        }
+        let state = Checkpoint::load(&self.disk, &self.layout, source, earlier)?;
+        Ok(state.map_or_else(Vec::new, |s| s.columns))
+    }
+
+    /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
+    /// all rows that go into one file are learned first, so that the file is widened once.
+    fn fill(&mut self, table: &mut Table, key: &Key, from: Cursor) -> Result<(), TableError> {
+        let mut cursor = from;
+        loop {
+            let (room, pushed) = (table.room(), table.pushed());
+            let mut ahead = cursor;
+            let found = self.each(key, pushed, &mut ahead, room, |record| {
+                table.learn(record.payload);
+                Ok(())
+            })?;
+            if found == 0 {
+                return Ok(());
+            }
+            self.each(key, pushed, &mut cursor, found, |record| {
+                table.push(record.seq, record.received_at, record.id, record.payload);
+                if table.is_full() {
+                    write_out_now(table)
+                } else {
+                    Ok(())
+                }
+            })?;
+            write_out_now(table)?;
+        }
+    }
+
+    /// Hands `limit` records of `key` behind `after` to `then`. The cursor stays before the block of the last one when more
+    /// of it may be wanted.
+    fn each(
+        &mut self,
+        key: &Key,
+        after: Seq,
+        cursor: &mut Cursor,
+        limit: u64,
+        mut then: impl FnMut(&Record<'_>) -> Result<(), TableError>,
+    ) -> Result<u64, TableError> {
+        let mut count = 0;
+        let mut next = *cursor;
+        while let Some(block) = self.reader.next(&mut next, self.at, BLOCK_BYTES)? {
+            if block.day == key.1 {
+                let mut offset = 0;
+                for line in block.lines.split_inclusive(|&b| b == b'\n') {
+                    let record = parse(line, block.start, offset)?;
+                    offset += line.len();
+                    if record.source == key.0.as_str() && record.seq > after {
+                        then(&record)?;
+                        count += 1;
+                        if count == limit {
+                            return Ok(count);
+                        }
+                    }
+                }
+            }
+            *cursor = next;
+        }
+        Ok(count)
+    }
+
+    /// Makes a table anew from the journal, beside what is there, and puts it in its place.
+    pub(super) fn remake(&mut self, key: &Key, why: Remake, clock: Instant) {
+        match self.try_remake(key, why) {
+            Ok(table) => {
+                let tracked = Tracked {
+                    table: Some(table),
+                    behind: None,
+                    due: clock,
+                    widen_after: clock,
+                    anew: None,
+                };
+                self.tables.insert(key.clone(), tracked);
+                self.list(key);
+            }
+            Err(error) => {
+                tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
+                let again = Tracked {
+                    anew: Some(why),
+                    ..Tracked::failed(Cursor::default(), clock + RETRY)
+                };
+                self.tables.insert(key.clone(), again);
+            }
+        }
+    }
+
+    fn try_remake(&mut self, key: &Key, why: Remake) -> Result<Table, TableError> {
+        let (source, day) = key;
+        let old = self
+            .tables
+            .remove(key)
+            .and_then(|t| t.table)
+            .map(|t| t.start().to_vec());
+        let start = match old {
+            Some(start) => start,
+            None => match Checkpoint::load(&self.disk, &self.layout, source, *day)? {
+                Some(state) => state.start,
+                None => self.carried(source, *day)?,
+            },
+        };
+        let options = self.options_of(source);
+        let layout = self.layout.clone();
+        let mut table = Table::create(
+            self.disk.clone(),
+            layout,
+            source.clone(),
+            *day,
+            options,
+            &start,
+            true,
+        )?;
+        let first = self
+            .shared
+            .first_of(*day)
+            .map(|segment| Cursor { segment, offset: 0 });
+        if let Some(first) = first {
+            self.fill(&mut table, key, first)?;
+        }
+        table.pass(self.seq, (self.at.segment, self.at.offset));
+        let now = Timestamp::now()
+            .utc()
+            .with_timezone(&self.options.zone)
+            .format("%H%M%S")
+            .to_string();
+        let edited = (why == Remake::Changed).then_some(now.as_str());
+        let aside = table.replace_old(edited)?;
+        match (why, aside.as_slice()) {
+            (Remake::Rules, _) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules");
+            }
+            (Remake::Unsynced, _) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync");
+            }
+            (Remake::Changed, []) => {
+                tracing::info!(%source, %day, rows = table.rows(), "made a table anew");
+            }
+            (Remake::Changed, aside) => tracing::warn!(
+                %source, %day, rows = table.rows(), kept = ?aside,
+                "somebody changed a table's file; their version is kept, and the table made anew"
+            ),
+        }
+        Ok(table)
+    }
+}
+
+pub(super) fn parse(line: &[u8], start: Cursor, offset: usize) -> io::Result<Record<'_>> {
+    record::parse(line.strip_suffix(b"\n").unwrap_or(line)).map_err(|error| {
+        let at = start.offset + offset as u64;
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("segment {}, byte {at}: {error}", start.segment),
+        )
+    })
+}
+
+pub(super) fn cursor_of((segment, offset): (u64, u64)) -> Cursor {
+    Cursor { segment, offset }
+}
+
+/// Appends what fits and widens as often as it takes.
+fn write_out_now(table: &mut Table) -> Result<(), TableError> {
+    table.append()?;
+    while table.needs_widening() {
+        table.widen()?;
+        table.append()?;
+    }
+    Ok(())
+}
+
+/// Appends what fits; widens at once when `force`, else when the last widening is long enough ago.
+pub(super) fn write_out(
+    table: &mut Table,
+    widen_after: &mut Instant,
+    clock: Instant,
+    force: bool,
+) -> Result<(), TableError> {
+    table.append()?;
+    while table.needs_widening() {
+        if !force && *widen_after > clock {
+            return Ok(());
+        }
+        let started = Instant::now();
+        table.widen()?;
+        *widen_after = Instant::now() + started.elapsed() * WIDEN_PAUSE;
+        table.append()?;
+    }
+    Ok(())
+}
