@@ -12,13 +12,19 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{self, PathBuf};
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use clap::Parser;
+use rowhook::cli::Args;
+use rowhook::config;
+use rowhook::disk::{RealDisk, SharedDisk};
+use rowhook::serve::{self, Parts};
 
 use load::process;
 use load::round::{self, Round};
 use load::table::Table;
+use load::unsynced::UnsyncedJournal;
 
 /// The hidden first argument with which the benchmark starts itself as a server.
 const SERVE_VARIANT: &str = "--serve-variant";
@@ -37,26 +43,68 @@ enum Program {
     /// The binary of this crate, or the one named with `--program`.
     Rowhook,
     /// This benchmark, in [`serve_variant`].
-    #[expect(
-        dead_code,
-        reason = "for variants that the command line does not offer"
-    )]
     Myself,
 }
 
-const VARIANTS: &[Variant] = &[Variant {
-    name: "rowhook",
-    program: Program::Rowhook,
-    args: &[],
-    env: &[],
-    tables: true,
-}];
+const VARIANTS: &[Variant] = &[
+    Variant {
+        name: "rowhook",
+        program: Program::Rowhook,
+        args: &[],
+        env: &[],
+        tables: true,
+    },
+    Variant {
+        name: "no sync",
+        program: Program::Myself,
+        args: &["no sync"],
+        env: &[],
+        tables: true,
+    },
+    Variant {
+        name: "no tables",
+        program: Program::Myself,
+        args: &["no tables"],
+        env: &[],
+        tables: false,
+    },
+    Variant {
+        name: "neither",
+        program: Program::Myself,
+        args: &["neither"],
+        env: &[],
+        tables: false,
+    },
+];
 
-/// Serves as the variant `name`, in a process of its own, until SIGTERM. `args` are the variant's own, then
-/// `--listen 127.0.0.1:0 --output DIR`; a line `listening on http://ADDR` on stdout says that it is ready.
+/// Serves as the variant `name`, in a process of its own, until SIGTERM: rowhook from the library, without the journal's
+/// syncs, without tables, or without both. `args` are `--listen 127.0.0.1:0 --output DIR`.
 fn serve_variant(name: &str, args: &[OsString]) -> ExitCode {
-    eprintln!("there is no variant {name} to serve with {args:?}");
-    ExitCode::from(2)
+    let syncs = matches!(name, "no tables");
+    let tables = matches!(name, "no sync");
+    let disk: SharedDisk = if syncs {
+        Arc::new(RealDisk)
+    } else {
+        Arc::new(UnsyncedJournal)
+    };
+    let args =
+        Args::parse_from(std::iter::once(OsString::from("rowhook")).chain(args.iter().cloned()));
+    let served = config::load(&args.overrides(), &|name| env::var_os(name))
+        .map_err(|error| error.to_string())
+        .and_then(|settings| {
+            let stops = serve::signals().map_err(|error| error.to_string())?;
+            let run = serve::run(settings, Parts { disk, tables }, stops);
+            actix_web::rt::System::new()
+                .block_on(run)
+                .map_err(|error| error.to_string())
+        });
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Posts events to rowhook and measures it.

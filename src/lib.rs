@@ -1,4 +1,21 @@
-//! rowhook.
+//! rowhook receives JSON webhooks and makes each one a row of a daily CSV file: none lost, none counted twice.
+//!
+//! # Layout
+//!
+//! In the order in which data flows:
+//!
+//! - [`config`], [`cli`]: what the operator decided
+//! - [`serve`]: what is opened in which order, the threads, the end
+//! - [`http`]: requests and responses, and nothing below knows them
+//! - [`receive`]: from the bytes of a request to events
+//! - [`journal`]: events made durable, one line each; the only truth
+//! - [`follow`]: keeps the tables up with the journal
+//! - [`flatten`]: from a payload to the cells of a row
+//! - [`table`]: one day's CSV files
+//! - [`read`]: from tables to what people download
+//!
+//! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
+
 pub mod cli;
 pub mod config;
 pub mod disk;

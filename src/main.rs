@@ -1,16 +1,11 @@
-//! The program: arguments, settings, logging, signals; all else is in the
-//! library.
+//! The program: arguments, settings, logging; all else is in the library.
 
 use clap::Parser as _;
 use rowhook::cli::{Args, Command};
 use rowhook::config::{self, Settings};
-use rowhook::disk::RealDisk;
-use rowhook::serve;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use rowhook::serve::{self, Parts};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::sync::Arc;
-use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Wrong usage or configuration.
 const WRONG: u8 = 2;
@@ -40,10 +35,10 @@ fn serve(settings: Settings) -> ExitCode {
         );
         return ExitCode::from(WRONG);
     }
-    let outcome = signals()
+    let outcome = serve::signals()
         .map_err(serve::ServeError::from)
         .and_then(|stops| {
-            actix_web::rt::System::new().block_on(serve::run(settings, Arc::new(RealDisk), stops))
+            actix_web::rt::System::new().block_on(serve::run(settings, Parts::real(), stops))
         });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -70,20 +65,4 @@ fn start_log() -> Result<(), String> {
         log.json().flatten_event(true).with_target(false).init();
     }
     Ok(())
-}
-
-/// A message for each SIGTERM and SIGINT. SIGHUP is heard and changes nothing yet: it must not kill.
-fn signals() -> std::io::Result<UnboundedReceiver<()>> {
-    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        for signal in signals.forever() {
-            if signal == SIGHUP {
-                tracing::warn!("SIGHUP: the configuration is read at the start only; restart rowhook to apply a change");
-            } else if sender.send(()).is_err() {
-                return;
-            }
-        }
-    })?;
-    Ok(receiver)
 }

@@ -13,3 +13,4 @@ pub mod generator;
 pub mod process;
 pub mod round;
 pub mod table;
+pub mod unsynced;

@@ -2,7 +2,7 @@
 
 use super::{secrets, threads};
 use crate::config::{Auth, Settings};
-use crate::disk::{Lock, LockError, SharedDisk};
+use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
 use crate::event::Timestamp;
 use crate::follow::{FollowOptions, Follower};
 use crate::http::{App, common_headers, routes, rules_of};
@@ -55,34 +55,53 @@ pub enum ServeError {
 /// How long a stop waits for requests that are under way.
 const DRAIN_SECONDS: u64 = 10;
 
+/// What the server is put together from, where that is not settings.
+pub struct Parts {
+    /// Where everything is kept.
+    pub disk: SharedDisk,
+    /// Whether the writing half runs. Without it nothing becomes a row: a benchmark's way to learn what rows cost.
+    pub tables: bool,
+}
+
+impl Parts {
+    /// The machine's disk, and both halves.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            tables: true,
+        }
+    }
+}
+
 /// What is open before anything listens.
-struct Parts {
+struct Opened {
     app: App,
     journal: JoinHandle<()>,
     refused: JoinHandle<()>,
-    follower: JoinHandle<()>,
+    follower: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
     _lock: Lock,
 }
 
-/// Runs until `stops` says so: once to drain, twice to stop at once. `disk` is where everything is kept.
+/// Runs until `stops` says so: once to drain, twice to stop at once.
 ///
 /// # Errors
 /// When something cannot be opened, or the listener fails.
 pub async fn run(
     settings: Settings,
-    disk: SharedDisk,
+    parts: Parts,
     mut stops: UnboundedReceiver<()>,
 ) -> Result<(), ServeError> {
     raise_file_limit();
-    let Parts {
+    let Opened {
         app,
         journal,
         refused,
         follower,
         stop,
         _lock,
-    } = prepare(settings, disk)?;
+    } = prepare(settings, parts)?;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let connections_max = app.settings.limits.connections_max.div_ceil(workers).max(1);
     let wanted = app.settings.listen;
@@ -131,11 +150,17 @@ pub async fn run(
     }
     stop.store(true, Ordering::Release);
     shared.journal.wake();
-    let _ = follower.join();
+    if let Some(follower) = follower {
+        let _ = follower.join();
+    }
     Ok(outcome?)
 }
 
-fn prepare(settings: Settings, disk: SharedDisk) -> Result<Parts, ServeError> {
+fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
+    let Parts {
+        disk,
+        tables: writes_tables,
+    } = parts;
     let layout = Layout::new(&settings.output);
     let at = |path: PathBuf| move |error| ServeError::Path { path, error };
     disk.create_dir(&layout.state_dir())
@@ -202,7 +227,11 @@ fn prepare(settings: Settings, disk: SharedDisk) -> Result<Parts, ServeError> {
     let stop = Arc::new(AtomicBool::new(false));
     let journal = threads::journal(journal, deliveries.clone())?;
     let refused = threads::refused(refused, refusals.clone())?;
-    let follower = threads::follower(follower, shared.clone(), stop.clone())?;
+    let follower = if writes_tables {
+        Some(threads::follower(follower, shared.clone(), stop.clone())?)
+    } else {
+        None
+    };
     let rates = settings.sources.values().filter_map(|source| {
         let rate = source.requests_per_second_max?;
         Some((
@@ -224,7 +253,7 @@ fn prepare(settings: Settings, disk: SharedDisk) -> Result<Parts, ServeError> {
         refusals,
         tables,
     };
-    Ok(Parts {
+    Ok(Opened {
         app,
         journal,
         refused,

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Everything that must hold: installs the real parts that the tests need,
+# builds, then formatting, lints, every test, the documentation.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+started=$SECONDS
+
+say() { printf '\n== %s\n' "$*"; }
+
+# Debian's package for each program that is needed and not there.
+need() {
+    local program=$1 package=$2
+    if command -v "$program" >/dev/null; then
+        return
+    fi
+    missing+=("$package")
+}
+
+say "parts that the tests need"
+missing=()
+need strace strace
+need mount mount
+need curl curl
+need cc gcc
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "installing: ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ]; then
+        echo "this needs root; install them yourself, then run this again" >&2
+        exit 1
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+else
+    echo "all there, nothing installed"
+fi
+for component in rustfmt clippy; do
+    if ! cargo ${component/rustfmt/fmt} --version >/dev/null 2>&1; then
+        echo "installing: $component"
+        rustup component add "$component"
+    fi
+done
+
+say "formatting"
+cargo fmt --check
+
+say "lints"
+cargo clippy --locked --all-targets --all-features -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
+
+say "tests that need nothing but Rust"
+cargo test --locked
+
+say "tests with strace, full disks and mounts"
+cargo test --locked --features faults --test faults
+
+say "all held, in $((SECONDS - started)) s"
