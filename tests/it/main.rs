@@ -5,4 +5,5 @@ mod flatten;
 mod load;
 mod naive;
 mod payloads;
+mod readme;
 mod server;

@@ -1,0 +1,85 @@
+//! What README says happens, happens.
+
+use crate::server::Place;
+
+const README: &str = include_str!("../../README.md");
+
+/// The text between `before` and `after`, the first time.
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let start = text.find(before).expect("the start") + before.len();
+    let end = text[start..].find(after).expect("the end");
+    &text[start..start + end]
+}
+
+#[test]
+fn the_documented_curl_makes_the_documented_row() {
+    let call = between(README, "curl -H \"Authorization", "```");
+    let body = between(call, "-d '", "'");
+    let place = Place::new();
+    let server = place.start();
+    let headers = [
+        ("authorization", "YOUR_CUSTOM_AUTH_HEADER"),
+        ("content-type", "application/x-www-form-urlencoded"),
+    ];
+    let first = server.post_to("lessonly", body.as_bytes(), &headers);
+    let shown = between(README, "```json\n", "\n```");
+    let wanted: serde_json::Value = serde_json::from_str(shown).expect("JSON");
+    assert_eq!(
+        (first.status, &first.json()["status"]),
+        (200, &wanted["status"])
+    );
+    let again = server.post_to("lessonly", body.as_bytes(), &headers);
+    assert_eq!(again.json()["status"], "duplicate");
+
+    let csv = server.get("/exports/lessonly/today.csv").body;
+    let mut reader = csv::Reader::from_reader(csv.as_slice());
+    let columns: Vec<String> = reader
+        .headers()
+        .expect("a header")
+        .iter()
+        .map(str::to_owned)
+        .collect();
+    let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), 1);
+    let table = between(README, "| column | cell |\n| --- | --- |\n", "\n\n");
+    let documented: Vec<(String, String)> = table
+        .lines()
+        .map(|line| {
+            let mut cells = line
+                .split('|')
+                .skip(1)
+                .map(|cell| cell.trim().trim_matches('`').to_owned());
+            (
+                cells.next().expect("a column"),
+                cells.next().expect("a cell"),
+            )
+        })
+        .collect();
+    assert_eq!(documented.len(), columns.len());
+    for ((column, cell), (name, value)) in documented.iter().zip(columns.iter().zip(&rows[0])) {
+        assert_eq!(column, name);
+        match name.as_str() {
+            "received_at" => assert_eq!(value.len(), cell.len()),
+            "event_id" => assert_eq!(value, first.json()["id"].as_str().expect("an id")),
+            _ => assert_eq!(value, cell, "{name}"),
+        }
+    }
+}
+
+#[test]
+fn the_documented_check_passes() {
+    let line = between(README, "cargo run --release -- check ", "\n");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_rowhook"))
+        .arg("check")
+        .args(line.split(' '))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("LESSONLY_AUTHORIZATION")
+        .env_remove("ROWHOOK_TOKEN")
+        .output()
+        .expect("the program");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
