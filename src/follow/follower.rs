@@ -314,14 +314,21 @@ impl Follower {
                 .any(|r| r.source == key.0 && r.days.contains(&key.1))
         };
         let mut keys: Vec<(Key, bool)> = Vec::new();
+        let mut changed = Vec::new();
         for (key, tracked) in &self.tables {
-            let waits = tracked.table.as_ref().is_some_and(Table::has_waiting);
+            let waits = tracked.has_waiting();
             let forced = wanted(key) && (waits || tracked.behind.is_some());
             let failed = tracked.table.is_none();
             let due = (tracked.behind.is_some() && tracked.due <= clock)
                 || (waits && tracked.widen_after <= clock);
             if due || (forced && !failed) {
                 keys.push((key.clone(), forced));
+            } else if let Some(table) = &tracked.table
+                && wanted(key)
+                && let Err(error) = table.check()
+            {
+                // Nobody is given what somebody else made of a table that is still written to.
+                changed.push((key.clone(), error));
             }
         }
         keys.sort();
@@ -331,6 +338,9 @@ impl Follower {
             } else {
                 self.flush(&key, clock, forced);
             }
+        }
+        for (key, error) in changed {
+            self.trouble(&key, &error, clock);
         }
     }
 
