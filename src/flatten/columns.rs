@@ -21,6 +21,12 @@ pub struct Column {
     pub valued: bool,
 }
 
+/// A longer path gets no column of its own: a thousand names of a megabyte would be a header of a gigabyte.
+const PATH_BYTES_MAX: usize = 4096;
+
+/// Cells that are kept room for from event to event.
+const KEPT: usize = 4096;
+
 /// The documented fields of Lessonly, in their order.
 const LESSONLY: [&[&str]; 13] = [
     &["user", "ext_uid"],
@@ -133,7 +139,8 @@ impl Columns {
 
     /// Room for one column more, with a place kept for `more`.
     fn has_room(&self) -> bool {
-        self.more.is_none() && self.list.len() + 1 < self.rules.columns_max
+        let kept = usize::from(self.more.is_none());
+        self.list.len() + kept < self.rules.columns_max
     }
 
     fn add(&mut self, path: Path, name: String) -> u32 {
@@ -305,7 +312,8 @@ impl Pass<'_> {
     /// A path without a column yet.
     fn unknown(&mut self, value: Range<usize>) {
         let path = Path::from_bytes(&self.flat.path);
-        if !self.columns.has_room() && self.columns.more.is_some() {
+        let full = !self.columns.has_room() && self.columns.more.is_some();
+        if full || self.flat.path.len() > PATH_BYTES_MAX {
             return self.flat.over.push((path, value));
         }
         if self.flat.fresh_paths.contains_key(&path) {
@@ -340,5 +348,9 @@ impl Flat {
         if !self.repeats.is_empty() {
             self.repeats = HashMap::new();
         }
+        // What one unusual event needed is not held for all that follow.
+        self.cells.shrink_to(KEPT);
+        self.over.shrink_to(KEPT);
+        self.fresh.shrink_to(KEPT);
     }
 }

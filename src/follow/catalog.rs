@@ -47,6 +47,8 @@ impl Catalog {
                     continue;
                 };
                 let Some(state) = Checkpoint::load(disk, layout, &source, day)? else {
+                    // One that cannot be read: the table is looked at, and made anew.
+                    open.push((source.clone(), day));
                     continue;
                 };
                 if !state.closed {
@@ -83,6 +85,15 @@ impl Catalog {
                 .map(move |(day, summary)| (source.clone(), *day, summary.clone()))
         });
         days.collect()
+    }
+
+    /// Whether the day has a table that was closed.
+    #[must_use]
+    pub fn is_closed(&self, source: &SourceName, day: Day) -> bool {
+        self.lock()
+            .get(source)
+            .and_then(|days| days.get(&day))
+            .is_some_and(|summary| !summary.open)
     }
 
     /// Whether `source` has any table.

@@ -7,9 +7,9 @@ use super::upkeep::{cursor_of, parse, write_out};
 use crate::disk::{SharedDisk, read_small, replace};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Rules;
-use crate::journal::{Cursor, Reader, Shared};
+use crate::journal::{Cursor, Health, Reader, Shared};
 use crate::layout::Layout;
-use crate::table::{Table, TableError};
+use crate::table::{Checkpoint, Table, TableError};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +39,9 @@ const CHECKPOINT_BYTES: u64 = 64 << 20;
 const CLOSE_AFTER_MS: i64 = 2_000;
 /// A table that could not be written is tried again after this.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// Tables that are caught up in one step: each has a file open until its day is closed.
+const LOOK_AFTER_MAX: usize = 16;
+
 pub(super) type Key = (SourceName, Day);
 
 /// How far all tables are, over restarts.
@@ -63,7 +66,12 @@ pub struct Follower {
     requests: Receiver<Request>,
     waiting: Vec<Request>,
     today: Option<Day>,
-    saved: Cursor,
+    /// The end of the journal when this follower was opened: until it has read that far, tables are not looked after, because
+    /// what their files hold beyond their checkpoints is compared with all that the journal gives.
+    opened_end: Cursor,
+    /// For days that were closed before this start: up to where they have every record.
+    closed: HashMap<Key, Seq>,
+    pub(super) saved: Cursor,
     saved_at: Instant,
 }
 
@@ -88,6 +96,7 @@ impl Follower {
             shared: shared.clone(),
             catalog: catalog.clone(),
         };
+        let opened_end = shared.end().0;
         let mut follower = Self {
             reader: Reader::new(disk.clone(), shared.clone()),
             disk,
@@ -101,6 +110,8 @@ impl Follower {
             requests,
             waiting: Vec::new(),
             today: None,
+            opened_end,
+            closed: HashMap::new(),
             saved: saved.at,
             saved_at: now,
         };
@@ -151,8 +162,10 @@ impl Follower {
             }
         };
         self.waiting.extend(self.requests.try_iter());
-        self.look_after(clock);
-        self.answer(clock);
+        if self.at >= self.opened_end {
+            self.look_after(clock);
+            self.answer(clock);
+        }
         if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY
             || self.dirty_bytes() >= CHECKPOINT_BYTES
         {
@@ -193,16 +206,17 @@ impl Follower {
         let outcome = match reader.next(&mut cursor, end, BLOCK_BYTES) {
             Ok(Some(block)) => self
                 .take_block(block.day, block.start, block.lines, clock)
-                .map(|()| true),
-            Ok(None) => Ok(false),
+                .map(Some),
+            Ok(None) => Ok(None),
             Err(error) => Err(error),
         };
         reader.shrink(4 * BLOCK_BYTES);
         self.reader = reader;
-        if outcome.is_ok() {
-            self.at = cursor;
-        }
-        let more = outcome?;
+        let last = outcome?;
+        // Both or neither: what a table passes is what has been read.
+        self.at = cursor;
+        self.seq = last.unwrap_or(self.seq);
+        let more = last.is_some();
         if more {
             self.flush_all(clock, false);
         }
@@ -215,12 +229,14 @@ impl Follower {
         start: Cursor,
         lines: &[u8],
         clock: Instant,
-    ) -> io::Result<()> {
+    ) -> io::Result<Seq> {
         let mut offset = 0;
+        let mut seq = self.seq;
         let mut last: Option<Key> = None;
         for line in lines.split_inclusive(|&b| b == b'\n') {
             let record = parse(line, start, offset)?;
             offset += line.len();
+            seq = record.seq;
             if last
                 .as_ref()
                 .is_none_or(|key| key.0.as_str() != record.source)
@@ -230,13 +246,31 @@ impl Follower {
                     .map(|source| (source, day));
             }
             let Some(key) = &last else { continue };
-            match self.tables.get_mut(key) {
-                Some(tracked) => tracked.push(&record, start, clock),
-                None => self.track(key.clone(), start, clock),
+            if let Some(tracked) = self.tables.get_mut(key) {
+                tracked.push(&record, start, clock);
+            } else if !self.has_closed(key, seq)? {
+                self.track(key.clone(), start, clock);
             }
-            self.seq = record.seq;
         }
-        Ok(())
+        Ok(seq)
+    }
+
+    /// Whether a day that was closed has the record already: it is read again only because a checkpoint is older, and a
+    /// closed day is left as it is.
+    fn has_closed(&mut self, key: &Key, seq: Seq) -> io::Result<bool> {
+        if !self.catalog.is_closed(&key.0, key.1) {
+            return Ok(false);
+        }
+        let through = match self.closed.get(key) {
+            Some(through) => *through,
+            None => {
+                let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)?;
+                let through = state.map_or(Seq(0), |state| state.seq);
+                self.closed.insert(key.clone(), through);
+                through
+            }
+        };
+        Ok(seq <= through)
     }
 
     /// Begins to look after the table of a record that was not looked after: it reads on by itself from here.
@@ -296,11 +330,16 @@ impl Follower {
     pub(super) fn trouble(&mut self, key: &Key, error: &TableError, clock: Instant) {
         match error {
             TableError::Changed => self.remake(key, Remake::Changed, clock),
+            TableError::Unsynced(error) => {
+                tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced; it is made anew");
+                self.remake(key, Remake::Unsynced, clock);
+            }
             TableError::Io(error) => {
                 tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be written; it is caught up when it can");
                 if let Some(tracked) = self.tables.get_mut(key) {
-                    let hint = tracked.table.as_ref().map_or((0, 0), Table::hint);
-                    *tracked = Tracked::failed(cursor_of(hint), clock + RETRY);
+                    let hint = tracked.table.as_ref().map(|table| cursor_of(table.hint()));
+                    let from = hint.or(tracked.behind).unwrap_or_default();
+                    *tracked = Tracked::failed(from, clock + RETRY);
                 }
             }
         }
@@ -308,6 +347,10 @@ impl Follower {
 
     /// Brings tables that lag up to date when they are due, and those at once that a reader waits for.
     fn look_after(&mut self, clock: Instant) {
+        if self.shared.health() != Health::Ready {
+            // What would be written now would take the room that the journal waits for.
+            return;
+        }
         let wanted = |key: &Key| {
             self.waiting
                 .iter()
@@ -332,6 +375,7 @@ impl Follower {
             }
         }
         keys.sort();
+        keys.truncate(LOOK_AFTER_MAX);
         for (key, forced) in keys {
             if self.tables.get(&key).is_some_and(|t| t.behind.is_some()) {
                 self.catch_up(&key, clock);
@@ -383,27 +427,31 @@ impl Follower {
         self.saved_at = clock;
         let mut failed = Vec::new();
         for (key, tracked) in &mut self.tables {
-            let Some(table) = &mut tracked.table else {
-                continue;
-            };
-            if table.dirty().is_some()
+            if let Some(table) = &mut tracked.table
+                && table.dirty().is_some()
                 && let Err(error) = table.checkpoint(false)
             {
                 failed.push((key.clone(), error));
             }
         }
         for (key, error) in failed {
-            tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced");
-            self.remake(&key, Remake::Unsynced, clock);
+            if let TableError::Io(error) = error {
+                // The table itself is as it was; only a start would read more.
+                tracing::warn!(source = %key.0, day = %key.1, %error, "a table's checkpoint could not be written");
+            } else {
+                self.trouble(&key, &error, clock);
+            }
         }
-        // What a table does not have must be read again after a restart.
+        // What a table does not have, or does not remember, must be read again after a restart.
         let at = self.at;
-        if at == self.saved
-            || self
-                .tables
-                .values()
-                .any(|t| !t.is_current() || t.has_waiting())
-        {
+        let whole = |t: &Tracked| {
+            t.is_current()
+                && !t.has_waiting()
+                && t.table
+                    .as_ref()
+                    .is_some_and(|table| table.dirty().is_none())
+        };
+        if at == self.saved || !self.tables.values().all(whole) {
             return;
         }
         let saved = Saved { seq: self.seq, at };
@@ -419,7 +467,10 @@ impl Follower {
     /// At midnight: closes the tables of the days before, and begins those of today.
     fn turn_day(&mut self, now: Timestamp, clock: Instant) {
         let today = now.day(self.options.zone);
-        if self.today != Some(today) && self.at >= self.shared.end().0 {
+        if self.at < self.shared.end().0 {
+            return;
+        }
+        if self.today != Some(today) {
             self.today = Some(today);
             self.begin_day(today, clock);
         }

@@ -78,9 +78,16 @@ impl Follower {
             return Ok(Reopened::Table(Box::new(table), from));
         };
         if state.rules != options.rules.fingerprint() {
-            return Ok(Reopened::Anew(Remake::Rules));
+            // Only a file that is what we left may go; of any other somebody may want to keep what they did.
+            let ours = Table::is_as_left(&self.disk, &self.layout, &state)?;
+            return Ok(Reopened::Anew(if ours {
+                Remake::Rules
+            } else {
+                Remake::Changed
+            }));
         }
-        let hint = cursor_of(state.hint);
+        // When the position of all tables was saved, this one was whole: nothing before it is missing.
+        let hint = cursor_of(state.hint).max(self.saved);
         Table::resume(disk, layout, options, state)
             .map(|table| Reopened::Table(Box::new(table), hint))
     }
@@ -104,12 +111,20 @@ impl Follower {
     /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
     /// all rows that go into one file are learned first, so that the file is widened once.
     fn fill(&mut self, table: &mut Table, key: &Key, from: Cursor) -> Result<(), TableError> {
-        let mut cursor = from;
+        let start = self
+            .shared
+            .first_of(key.1)
+            .map(|segment| Cursor { segment, offset: 0 });
+        let mut cursor = from.max(start.unwrap_or_default());
         loop {
             let (room, pushed) = (table.room(), table.pushed());
             let mut ahead = cursor;
+            // What the file holds already was written without what comes later, and is compared as it is.
+            let learn = !table.is_comparing();
             let found = self.each(key, pushed, &mut ahead, room, |record| {
-                table.learn(record.payload);
+                if learn {
+                    table.learn(record.payload);
+                }
                 Ok(())
             })?;
             if found == 0 {
@@ -186,11 +201,13 @@ impl Follower {
 
     fn try_remake(&mut self, key: &Key, why: Remake) -> Result<Table, TableError> {
         let (source, day) = key;
-        let old = self
-            .tables
-            .remove(key)
-            .and_then(|t| t.table)
-            .map(|t| t.start().to_vec());
+        let old = self.tables.remove(key).and_then(|t| t.table);
+        // A file that could not be synced goes only while it is ours.
+        let why = match (&old, why) {
+            (Some(table), Remake::Unsynced) if table.check().is_err() => Remake::Changed,
+            _ => why,
+        };
+        let old = old.map(|table| table.start().to_vec());
         let start = match old {
             Some(start) => start,
             None => match Checkpoint::load(&self.disk, &self.layout, source, *day)? {
@@ -209,12 +226,9 @@ impl Follower {
             &start,
             true,
         )?;
-        let first = self
-            .shared
-            .first_of(*day)
-            .map(|segment| Cursor { segment, offset: 0 });
-        if let Some(first) = first {
-            self.fill(&mut table, key, first)?;
+        if let Err(error) = self.fill(&mut table, key, Cursor::default()) {
+            table.discard();
+            return Err(error);
         }
         table.pass(self.seq, (self.at.segment, self.at.offset));
         let now = Timestamp::now()
@@ -223,7 +237,13 @@ impl Follower {
             .format("%H%M%S")
             .to_string();
         let edited = (why == Remake::Changed).then_some(now.as_str());
-        let aside = table.replace_old(edited)?;
+        let aside = match table.replace_old(edited) {
+            Ok(aside) => aside,
+            Err(error) => {
+                table.discard();
+                return Err(error);
+            }
+        };
         match (why, aside.as_slice()) {
             (Remake::Rules, _) => {
                 tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules");

@@ -76,6 +76,7 @@ async fn plan(app: &web::Data<App>, address: &Address) -> Result<Export, Problem
             source: &source,
             open,
             rules,
+            zone: app.settings.timezone,
         };
         let has = |day: Day| !catalog.days(source.as_str(), day..=day).is_empty();
         match &address {
@@ -116,7 +117,12 @@ fn answer(request: &HttpRequest, disk: &SharedDisk, export: Export) -> HttpRespo
     response
         .insert_header((header::CONTENT_DISPOSITION, disposition))
         .content_type("text/csv; charset=utf-8");
-    let range = match range_of(request, &validators, export.bytes) {
+    // Ranges are defined for GET alone.
+    let asked = match *request.method() {
+        Method::GET => range_of(request, &validators, export.bytes),
+        _ => Asked::Whole,
+    };
+    let range = match asked {
         Asked::Whole => 0..export.bytes,
         Asked::Part(range) => {
             let shown = format!("bytes {}-{}/{}", range.start, range.end - 1, export.bytes);
@@ -171,7 +177,7 @@ impl Validators {
     }
 
     /// The second after the last change, once that is over: HTTP's dates have whole seconds, and within one a file may
-    /// change again after it was sent. A date is believed only if it is this one or later.
+    /// change again after it was sent. A date is believed only if it is this one: a clock may have been set back.
     fn next_second(&self) -> i64 {
         self.modified_ms.div_euclid(1000) + 1
     }
@@ -183,17 +189,17 @@ impl Validators {
         } else {
             self.next_second() - 1
         };
-        HttpDate::from(UNIX_EPOCH + Duration::from_secs(u64::try_from(shown).unwrap_or(0)))
+        HttpDate::from(UNIX_EPOCH + Duration::from_secs(u64::try_from(shown.min(now)).unwrap_or(0)))
     }
 
-    fn is_since(&self, date: &str) -> bool {
+    fn is_dated(&self, date: &str) -> bool {
         let Ok(date) = date.parse::<HttpDate>() else {
             return false;
         };
         let seconds = SystemTime::from(date)
             .duration_since(UNIX_EPOCH)
             .map_or(0, |d| d.as_secs());
-        i64::try_from(seconds).unwrap_or(i64::MAX) >= self.next_second()
+        i64::try_from(seconds) == Ok(self.next_second())
     }
 
     fn is_unchanged(&self, request: &HttpRequest) -> bool {
@@ -202,7 +208,7 @@ impl Validators {
             let same = |tag: &str| tag.trim().strip_prefix("W/").unwrap_or(tag.trim()) == self.etag;
             return tags.trim() == "*" || tags.split(',').any(same);
         }
-        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_since(date))
+        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_dated(date))
     }
 }
 
@@ -222,7 +228,7 @@ fn range_of(request: &HttpRequest, validators: &Validators, bytes: u64) -> Asked
         let holds = if condition.starts_with('"') {
             condition == validators.etag
         } else {
-            validators.is_since(condition)
+            validators.is_dated(condition)
         };
         if !holds {
             return Asked::Whole;
@@ -296,6 +302,9 @@ impl futures_core::Stream for Sending {
     }
 }
 
+/// How long a list waits for the tables.
+const LIST_WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// `GET /api/exports`
 pub async fn list(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     if let Err(problem) = access::check(&request, &app, false) {
@@ -314,10 +323,13 @@ pub async fn list(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
 /// All days, with what was acknowledged before, where the tables are far enough.
 pub(super) async fn days(app: &App) -> Vec<(SourceName, Day, Summary)> {
     let today = app.today();
-    for source in app.settings.sources.keys() {
-        // A list that lags is better than none.
-        let _ = app.tables.tables(source.clone(), today..=today).await;
-    }
+    let up_to_date = async {
+        for source in app.settings.sources.keys() {
+            let _ = app.tables.tables(source.clone(), today..=today).await;
+        }
+    };
+    // A list that lags is better than none.
+    let _ = tokio::time::timeout(LIST_WAIT_MAX, up_to_date).await;
     app.tables.catalog().all()
 }
 

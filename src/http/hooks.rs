@@ -199,9 +199,14 @@ async fn store(
 ) -> Result<HttpResponse, Problem> {
     /// What an event costs in memory besides its text, and on disk besides its payload.
     const EVENT_BYTES: usize = 256;
-    permit
-        .grow(events.all().len() * EVENT_BYTES)
-        .map_err(|_| Problem::TooMuchWaiting)?;
+    let events_max = app.settings.limits.waiting_bytes_max / 4 / EVENT_BYTES;
+    if events.all().len() > events_max.max(1) {
+        return Err(Problem::TooManyEvents { events_max });
+    }
+    // A form's text may be several times its body.
+    let grown = text.len().saturating_sub(permit.bytes());
+    let cost = events.all().len() * EVENT_BYTES + grown;
+    permit.grow(cost).map_err(|_| Problem::TooMuchWaiting)?;
     let once = source.identity != Identity::Off;
     let ids: Vec<_> = events.all().iter().map(|event| event.id).collect();
     let array = matches!(events, Events::Many(_));

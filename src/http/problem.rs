@@ -52,6 +52,11 @@ pub enum Problem {
         /// The limit.
         bytes_max: usize,
     },
+    /// The array holds too many events.
+    TooManyEvents {
+        /// The limit.
+        events_max: usize,
+    },
     /// A Content-Encoding that is not known.
     Encoding,
     /// Too many requests of this source.
@@ -122,6 +127,9 @@ impl Problem {
             Self::Method { .. } => (405, "method", "This method is not for this path"),
             Self::TooSlow { .. } => (408, "too-slow", "The body took too long"),
             Self::TooLarge { .. } => (413, "too-large", "The body is too large"),
+            Self::TooManyEvents { .. } => {
+                (413, "too-many-events", "The array holds too many events")
+            }
             Self::Encoding => (415, "encoding", "This Content-Encoding is not understood"),
             Self::Range { .. } => (416, "range", "The range lies outside of the file"),
             Self::Rate { .. } => (429, "rate", "Too many requests"),
@@ -172,6 +180,9 @@ impl Problem {
             Self::TooLarge { bytes_max } => {
                 format!("the body, decoded, is over {bytes_max} bytes (limits.body_bytes_max)")
             }
+            Self::TooManyEvents { events_max } => {
+                format!("an array may hold {events_max} events here (limits.waiting_bytes_max)")
+            }
             Self::Encoding => "the body has a Content-Encoding other than gzip or identity".into(),
             Self::Rate { retry_seconds } => {
                 format!("the source is over its requests_per_second_max; wait {retry_seconds} s")
@@ -216,7 +227,9 @@ impl Problem {
             Self::NoSuchSource { .. } => {
                 "`rowhook check` lists the sources and their callback URLs"
             }
-            Self::TooLarge { .. } => "send fewer events at a time, or raise the limit",
+            Self::TooLarge { .. } | Self::TooManyEvents { .. } => {
+                "send fewer events at a time, or raise the limit"
+            }
             Self::Encoding => "send it plain or with Content-Encoding: gzip",
             Self::CutOff | Self::TooSlow { .. } => "send it again: a retry of anything is safe",
             Self::TooMuchWaiting | Self::NotDurable | Self::Draining | Self::Behind => {

@@ -93,6 +93,8 @@ impl IdLog {
             }
             for record in chunk.chunks_exact(RECORD) {
                 let (id, ms) = decode(record);
+                // An id that came again after its time counts from then on.
+                seen.expire(ms);
                 if !seen.contains(id) {
                     seen.insert(id, ms);
                 }

@@ -8,7 +8,7 @@
 use super::ids::{IdLog, Mark};
 use super::record::{self, Record};
 use super::seen::Seen;
-use super::segment::{Cursor, Previous, Segment, Start, read_start};
+use super::segment::{Cursor, FirstLine, Previous, Segment, Start, read_start};
 use super::shared::Shared;
 use super::writer::{Checkpoint, Journal, OpenSegment, Options, Tail};
 use crate::disk::{File, Open, SharedDisk, SharedFile, read_range, read_small, replace};
@@ -156,6 +156,7 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
         }
     }
     found.sort_by_key(|f| f.0.segment);
+    remove_abandoned(disk, &mut found)?;
     let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
     for (first, path, bytes) in found {
         if let Some(before) = segments.last_mut() {
@@ -185,6 +186,31 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
         });
     }
     Ok(segments)
+}
+
+/// A segment whose making failed after its first line was written, and which could not be removed then, has the number of
+/// the one that was made in its place. It holds no record.
+fn remove_abandoned(
+    disk: &SharedDisk,
+    found: &mut Vec<(FirstLine, PathBuf, u64)>,
+) -> Result<(), RecoveryError> {
+    let mut at_pair = 0;
+    while at_pair + 1 < found.len() {
+        let (one, other) = (&found[at_pair], &found[at_pair + 1]);
+        if one.0.segment != other.0.segment {
+            at_pair += 1;
+            continue;
+        }
+        let is_empty = |f: &(FirstLine, PathBuf, u64)| f.2 == f.0.encode().len() as u64;
+        let gone = if is_empty(one) { at_pair } else { at_pair + 1 };
+        if !is_empty(&found[gone]) {
+            let what = format!("two files are segment {}", one.0.segment);
+            return Err(damaged(&other.1, 0, what));
+        }
+        let (_, path, _) = found.remove(gone);
+        disk.remove(&path).map_err(at(&path))?;
+    }
+    Ok(())
 }
 
 fn read_checkpoint(
@@ -321,18 +347,25 @@ impl Found {
             };
             let expected = Seq(self.last_seq.0 + pending.len() as u64 + 1);
             let fault = match record::parse(line) {
-                Ok(record) => Self::misplaced(&record, expected, self.last_seq.next()),
-                Err(error) => Some(error.to_string()),
+                Ok(record) => match Self::misplaced(&record, expected, self.last_seq.next()) {
+                    None => Ok(record),
+                    Some(what) => Err(what),
+                },
+                Err(error) => Err(error.to_string()),
             };
-            if let Some(what) = fault {
-                if !last {
-                    return Err(damaged(path, line_start, what));
+            let record = match fault {
+                Ok(record) => record,
+                Err(what) if !last => return Err(damaged(path, line_start, what)),
+                Err(what) => {
+                    Self::nothing_follows(
+                        &mut lines,
+                        self.last_seq.next(),
+                        path,
+                        line_start,
+                        &what,
+                    )?;
+                    break;
                 }
-                Self::nothing_follows(&mut lines, self.last_seq.next(), path, line_start, &what)?;
-                break;
-            }
-            let Ok(record) = record::parse(line) else {
-                break;
             };
             pending.push((record.id(), record.moment()));
             if record.left == 0 {
@@ -361,6 +394,8 @@ impl Found {
     }
 
     fn take(&mut self, id: Id, moment: Timestamp) {
+        // An id that came again after its time counts from then on.
+        self.seen.expire(moment);
         if !self.seen.contains(id) {
             self.seen.insert(id, moment);
             self.ids.push(id, moment);
@@ -463,7 +498,10 @@ fn cut_and_rewrite(
     } = *batch;
     let in_file = at(&segment.path);
     if file_end > end {
-        set_aside(disk, layout, segment, &**file, end..file_end)?;
+        // Only a courtesy: those bytes were never acknowledged, and cutting them may be what makes room.
+        if let Err(error) = set_aside(disk, layout, segment, &**file, end..file_end) {
+            tracing::warn!(%error, "what is cut off the journal could not be kept");
+        }
         file.set_len(end).map_err(&in_file)?;
     }
     let (mut piece, mut from) = (Vec::new(), start);

@@ -43,6 +43,8 @@ pub enum Kept {
 /// Ids of refused bodies that are remembered.
 const IDS_MAX: usize = 100_000;
 const DAYS: u32 = 7;
+/// Bytes gathered before they are handed to the system.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// The writing end of the rejected files. Used by one thread.
 pub struct Refused {
@@ -52,6 +54,8 @@ pub struct Refused {
     bytes_max: u64,
     seen: Seen,
     open: Option<(Day, SharedFile, u64)>,
+    /// After a failure: how much of the day's file was durable.
+    durable: Option<(Day, u64)>,
 }
 
 #[derive(Serialize)]
@@ -88,6 +92,7 @@ impl Refused {
             bytes_max,
             seen: Seen::new(IDS_MAX, DAYS),
             open: None,
+            durable: None,
         };
         let today = now.day(zone);
         for back in (0..=i64::from(DAYS)).rev() {
@@ -133,8 +138,8 @@ impl Refused {
     pub fn keep(&mut self, bodies: &[RefusedBody], now: Timestamp) -> Vec<Kept> {
         self.seen.expire(now);
         let day = now.day(self.zone);
-        let opened = self.open_day(day);
-        let start = self.open.as_ref().map_or(0, |open| open.2);
+        let mut outcome = self.open_day(day);
+        let mut end = self.open.as_ref().map_or(0, |open| open.2);
         let mut fresh = HashSet::new();
         let mut text = Vec::new();
         let mut answers = Vec::with_capacity(bodies.len());
@@ -145,21 +150,33 @@ impl Refused {
             }
             let before = text.len();
             body.write(now, &mut text);
-            if start + text.len() as u64 > self.bytes_max {
+            if end + text.len() as u64 > self.bytes_max {
                 text.truncate(before);
                 answers.push(Kept::Full);
-            } else {
-                fresh.insert(body.id);
-                answers.push(Kept::Kept);
+                continue;
+            }
+            fresh.insert(body.id);
+            answers.push(Kept::Kept);
+            if text.len() >= PIECE_BYTES {
+                outcome = outcome.and_then(|()| self.write_at(&text, end));
+                end += text.len() as u64;
+                text.clear();
             }
         }
         if fresh.is_empty() {
             return answers;
         }
-        if let Err(error) = opened.and_then(|()| self.append(&text)) {
+        outcome = outcome
+            .and_then(|()| self.write_at(&text, end))
+            .and_then(|()| self.sync(end + text.len() as u64));
+        if let Err(error) = outcome {
             tracing::error!(%error, "a refused body could not be kept");
             // Nothing is known of what this descriptor wrote: the next body opens the file anew and cuts it here.
-            self.open = None;
+            self.durable = self
+                .open
+                .take()
+                .map(|(day, _, bytes)| (day, bytes))
+                .or(self.durable);
             for (answer, body) in answers.iter_mut().zip(bodies) {
                 if fresh.contains(&body.id) {
                     *answer = Kept::Failed;
@@ -188,7 +205,15 @@ impl Refused {
             }
             Err(e) => return Err(e),
         };
-        let bytes = if new { 0 } else { whole_lines(&*file)? };
+        let known = self
+            .durable
+            .filter(|durable| durable.0 == day)
+            .map(|durable| durable.1);
+        let bytes = match known {
+            _ if new => 0,
+            Some(bytes) => bytes.min(file.stat()?.bytes),
+            None => whole_lines(&*file)?,
+        };
         if file.stat()?.bytes > bytes {
             file.set_len(bytes)?;
         }
@@ -197,13 +222,20 @@ impl Refused {
         Ok(())
     }
 
-    fn append(&mut self, text: &[u8]) -> io::Result<()> {
+    fn write_at(&self, text: &[u8], at: u64) -> io::Result<()> {
+        match &self.open {
+            Some((_, file, _)) => file.write_at(text, at),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+
+    /// All of the file up to `end` is durable after this.
+    fn sync(&mut self, end: u64) -> io::Result<()> {
         let Some((_, file, bytes)) = &mut self.open else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        file.write_at(text, *bytes)?;
         file.sync()?;
-        *bytes += text.len() as u64;
+        *bytes = end;
         Ok(())
     }
 }

@@ -12,4 +12,4 @@ mod walk;
 
 pub use scan::{JsonError, Scan, Top, position, scan};
 pub use text::{compact, unescape, write_string};
-pub use walk::{Kind, Member, Walker, find, nested_end};
+pub use walk::{Kind, Member, Walker, find, nested_end, path_bytes};

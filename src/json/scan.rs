@@ -40,6 +40,10 @@ pub struct Scan {
     pub depth: usize,
     /// Bytes of insignificant white space, also before and after.
     pub blanks: usize,
+    /// How many keys there are.
+    pub keys: usize,
+    /// Bytes of the longest key, as it is written.
+    pub key_bytes_max: usize,
 }
 
 /// Line and column, both from 1, of the byte at `at`; columns count characters.
@@ -67,6 +71,8 @@ pub fn scan(text: &str) -> Result<Scan, JsonError> {
         blanks: 0,
         open: Nesting::default(),
         depth: 0,
+        keys: 0,
+        key_bytes_max: 0,
     };
     scanner.blank();
     let start = scanner.at;
@@ -89,6 +95,8 @@ pub fn scan(text: &str) -> Result<Scan, JsonError> {
         top,
         depth: scanner.depth,
         blanks: scanner.blanks,
+        keys: scanner.keys,
+        key_bytes_max: scanner.key_bytes_max,
     })
 }
 
@@ -125,6 +133,8 @@ struct Scanner<'a> {
     blanks: usize,
     open: Nesting,
     depth: usize,
+    keys: usize,
+    key_bytes_max: usize,
 }
 
 impl Scanner<'_> {
@@ -254,7 +264,10 @@ impl Scanner<'_> {
         if self.peek() != Some(b'"') {
             return self.fail("expected a key in double quotes");
         }
+        let start = self.at;
         self.string()?;
+        self.keys += 1;
+        self.key_bytes_max = self.key_bytes_max.max(self.at - start);
         self.blank();
         if self.peek() != Some(b':') {
             return self.fail("expected `:` after a key");

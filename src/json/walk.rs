@@ -145,6 +145,34 @@ pub fn nested_end(text: &[u8], at: usize) -> usize {
     text.len()
 }
 
+/// Bytes of the paths to all values in the object at `at`, taken together: what flattening has to hold at worst. A long key
+/// counts once for every value below it.
+#[must_use]
+pub fn path_bytes(text: &[u8], at: usize) -> u64 {
+    path_bytes_below(text, at, 0).0
+}
+
+fn path_bytes_below(text: &[u8], at: usize, above: u64) -> (u64, usize) {
+    let mut members = Walker::new(text, at);
+    let mut sum = 0_u64;
+    while let Some(member) = members.step() {
+        let path = above + member.key.len() as u64 + 1;
+        match member.kind {
+            Kind::Object => {
+                let (below, end) = path_bytes_below(text, member.value.start, path);
+                sum = sum.saturating_add(below);
+                members.skip_to(end);
+            }
+            Kind::Array => {
+                sum = sum.saturating_add(path);
+                members.skip_to(nested_end(text, member.value.start));
+            }
+            _ => sum = sum.saturating_add(path),
+        }
+    }
+    (sum, members.at() + 1)
+}
+
 /// The raw value that a JSON Pointer (RFC 6901) names in `text`; of repeated keys the first.
 #[must_use]
 pub fn find<'a>(text: &'a [u8], pointer: &str) -> Option<&'a [u8]> {
@@ -210,6 +238,14 @@ mod tests {
         assert_eq!(found("/a/b~1c/2"), None);
         assert_eq!(found("/a/x"), None);
         assert_eq!(found("/a/b~1c/0/x"), None);
+    }
+
+    #[test]
+    fn a_long_key_counts_for_every_value_below_it() {
+        assert_eq!(
+            path_bytes(br#"{"a":1,"long":{"b":[{"x":1}],"c":{"d":2},"e":{}}}"#, 0),
+            2 + (5 + 2) + (5 + 2 + 2)
+        );
     }
 
     #[test]

@@ -3,11 +3,12 @@
 //! file is now.
 
 use super::pieces::{Fit, Piece};
-use crate::disk::SharedDisk;
+use crate::disk::{Open, SharedDisk, read_range};
 use crate::event::{Day, SourceName, Timestamp};
 use crate::flatten::{BOM, Columns, Rules, cell};
 use crate::layout::Layout;
 use crate::table::{Checkpoint, Snapshot, SnapshotPart};
+use chrono_tz::Tz;
 use std::collections::HashMap;
 use std::io;
 
@@ -63,6 +64,8 @@ pub struct Tables<'a> {
     pub open: Vec<Snapshot>,
     /// The rules of the source, for a header without a table.
     pub rules: Rules,
+    /// The zone of days.
+    pub zone: Tz,
 }
 
 impl Tables<'_> {
@@ -88,7 +91,7 @@ impl Tables<'_> {
         let mut plan = Plan::new(&table.rules, format!("{}-{day}.csv", self.source));
         if let [part] = table.parts.as_slice()
             && part.file.is_none()
-            && self.is_edited(part)?.is_some()
+            && self.unchanged(&table, part)?.is_none()
         {
             plan.whole_file(self.disk, part)?;
             return Ok(plan.finish());
@@ -96,14 +99,13 @@ impl Tables<'_> {
         let columns = table.columns.len();
         plan.header(table.bom, &table.columns);
         for part in &table.parts {
-            if self.is_edited(part)?.is_some() {
-                return Err(ExportError::Edited(part.path.display().to_string()));
-            }
+            let edited = || ExportError::Edited(part.path.display().to_string());
+            let modified_ns = self.unchanged(&table, part)?.ok_or_else(edited)?;
             let fit = match columns - part.state.columns {
                 0 => Fit::Copy,
                 missing => Fit::Pad(missing),
             };
-            plan.rows(&table, part, fit, columns);
+            plan.rows(&table, part, fit, columns, modified_ns);
         }
         Ok(plan.finish())
     }
@@ -157,9 +159,8 @@ impl Tables<'_> {
         plan.header(tables.iter().any(|t| t.bom), &names);
         for table in &tables {
             for part in &table.parts {
-                if self.is_edited(part)?.is_some() {
-                    return Err(ExportError::Edited(part.path.display().to_string()));
-                }
+                let edited = || ExportError::Edited(part.path.display().to_string());
+                let modified_ns = self.unchanged(table, part)?.ok_or_else(edited)?;
                 let own: Vec<usize> = table
                     .columns
                     .iter()
@@ -172,7 +173,7 @@ impl Tables<'_> {
                     (true, missing) => Fit::Pad(missing),
                     (false, _) => Fit::Place(own, names.len()),
                 };
-                plan.rows(table, part, fit, names.len());
+                plan.rows(table, part, fit, names.len(), modified_ns);
             }
         }
         Ok(plan.finish())
@@ -188,25 +189,46 @@ impl Tables<'_> {
             .collect();
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
         plan.header(self.rules.bom, &names);
-        plan.modified_ms = Timestamp::start_of(day, chrono_tz::UTC)
-            .millis()
-            .min(Timestamp::now().millis());
+        plan.modified_ms = Timestamp::start_of(day, self.zone).millis();
         plan.finish()
     }
 
-    /// Whether a file that is not written to any more is not what it was; then its length. A file that is open is held by
-    /// its descriptor and was checked by the follower.
-    fn is_edited(&self, part: &SnapshotPart) -> Result<Option<u64>, ExportError> {
+    /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open
+    /// is held by its descriptor and was checked by the follower. One of the same length and header that was only touched,
+    /// as by a restore from a backup, counts as the same.
+    fn unchanged(&self, table: &Snapshot, part: &SnapshotPart) -> Result<Option<i64>, ExportError> {
         if part.file.is_some() {
+            return Ok(Some(part.state.stat.modified_ns));
+        }
+        let gone = || ExportError::Gone(part.path.display().to_string());
+        let now = self.disk.stat(&part.path)?.ok_or_else(gone)?;
+        if now.bytes != part.state.bytes {
             return Ok(None);
         }
-        let now = self
-            .disk
-            .stat(&part.path)?
-            .ok_or_else(|| ExportError::Gone(part.path.display().to_string()))?;
-        let same = now.bytes == part.state.bytes && now.modified_ns == part.state.stat.modified_ns;
-        Ok((!same).then_some(now.bytes))
+        if now.modified_ns != part.state.stat.modified_ns {
+            let header = header_of(table.bom, &table.columns[..part.state.columns]);
+            let mut start = Vec::new();
+            let file = self.disk.open(&part.path, Open::Read)?;
+            read_range(&*file, 0..header.len() as u64, &mut start)?;
+            if start != header {
+                return Ok(None);
+            }
+        }
+        Ok(Some(now.modified_ns))
     }
+}
+
+/// The header line of `names`.
+fn header_of(bom: bool, names: &[String]) -> Vec<u8> {
+    let mut line = if bom { BOM.to_vec() } else { Vec::new() };
+    for (nth, name) in names.iter().enumerate() {
+        if nth > 0 {
+            line.push(b',');
+        }
+        cell::write_text(name.as_bytes(), false, &mut line);
+    }
+    line.push(b'\n');
+    line
 }
 
 /// An export in the making.
@@ -231,32 +253,24 @@ impl Plan {
     }
 
     fn header(&mut self, bom: bool, names: &[String]) {
-        let mut line = if bom { BOM.to_vec() } else { Vec::new() };
-        for (nth, name) in names.iter().enumerate() {
-            if nth > 0 {
-                line.push(b',');
-            }
-            cell::write_text(name.as_bytes(), false, &mut line);
-        }
-        line.push(b'\n');
+        let line = header_of(bom, names);
         self.tag.update(&line);
         self.pieces.push(Piece::Bytes(line));
     }
 
     /// The rows of a part without its header. Cells keep their bytes whatever column they go to, so the length is known.
-    fn rows(&mut self, table: &Snapshot, part: &SnapshotPart, fit: Fit, columns: usize) {
-        let mut header = Vec::new();
-        for (nth, name) in table.columns.iter().take(part.state.columns).enumerate() {
-            if nth > 0 {
-                header.push(b',');
-            }
-            cell::write_text(name.as_bytes(), false, &mut header);
-        }
-        let bom = if table.bom { BOM.len() as u64 } else { 0 };
-        let start = header.len() as u64 + 1 + bom;
+    fn rows(
+        &mut self,
+        table: &Snapshot,
+        part: &SnapshotPart,
+        fit: Fit,
+        columns: usize,
+        modified_ns: i64,
+    ) {
+        let start = header_of(table.bom, &table.columns[..part.state.columns]).len() as u64;
         let missing = (columns - part.state.columns) as u64;
         let bytes = part.state.bytes - start + part.state.rows * missing;
-        self.touch(part.state.stat.modified_ns);
+        self.touch(modified_ns);
         self.tag.update(&part.state.rows.to_le_bytes());
         let (path, file) = (part.path.clone(), part.file.clone());
         self.pieces.push(Piece::File {
@@ -265,6 +279,7 @@ impl Plan {
             range: start..part.state.bytes,
             fit,
             bytes,
+            modified_ns,
         });
     }
 
@@ -288,6 +303,7 @@ impl Plan {
             range: 0..bytes,
             fit: Fit::Copy,
             bytes,
+            modified_ns,
         });
         Ok(())
     }

@@ -35,6 +35,8 @@ pub enum Piece {
         fit: Fit,
         /// How many bytes that gives.
         bytes: u64,
+        /// When the file changed last, as it was planned with: another one is another version.
+        modified_ns: i64,
     },
 }
 
@@ -125,6 +127,7 @@ impl Pieces {
                     file,
                     mut range,
                     fit,
+                    modified_ns,
                     ..
                 }) => {
                     if fit == Fit::Copy {
@@ -133,7 +136,15 @@ impl Pieces {
                     }
                     let file = match file {
                         Some(file) => file,
-                        None => self.disk.open(&path, Open::Read)?,
+                        None => {
+                            let file = self.disk.open(&path, Open::Read)?;
+                            if file.stat()?.modified_ns != modified_ns {
+                                let what =
+                                    format!("{}: the file was changed meanwhile", path.display());
+                                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                            }
+                            file
+                        }
                     };
                     let (at, end) = (range.start, range.end);
                     let current = Current {

@@ -1,7 +1,7 @@
 //! A body as events. The body decides, not its Content-Type: what starts with
 //! `{` or `[` is JSON or refused; only otherwise a form is taken for one.
 
-use crate::json::{Top, compact, position, scan, write_string};
+use crate::json::{Top, compact, path_bytes, position, scan, write_string};
 use std::ops::Range;
 
 /// Events ready to be identified and stored.
@@ -14,6 +14,10 @@ pub struct Parsed {
     /// Whether they came as an array, be it of one.
     pub array: bool,
 }
+
+/// What the paths of one event's values may take together. A body of a megabyte with one long key above all its values would
+/// otherwise stand for gigabytes of them.
+const PATHS_BYTES_MAX: u64 = 8 << 20;
 
 /// Why a body gives no events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +70,12 @@ pub enum Unusable {
         /// In characters, from 1.
         column: usize,
     },
+    /// Keys that stand above so many values that their paths together are beyond all use.
+    #[error(
+        "the paths of an event's values, taken together, are over {} bytes; use shorter keys or less nesting",
+        PATHS_BYTES_MAX
+    )]
+    PathsTooLong,
     /// Objects and arrays within each other beyond the limit.
     #[error(
         "objects and arrays are nested {depth} deep; the limit is {depth_max} (limits.depth_max)"
@@ -84,7 +94,11 @@ impl Unusable {
     pub fn is_json(&self) -> bool {
         matches!(
             self,
-            Self::Scalar | Self::EmptyArray | Self::Mixed { .. } | Self::TooDeep { .. }
+            Self::Scalar
+                | Self::EmptyArray
+                | Self::Mixed { .. }
+                | Self::TooDeep { .. }
+                | Self::PathsTooLong
         )
     }
 
@@ -185,6 +199,17 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
             depth_max,
         });
     }
+    // The product is a bound that nearly every body stays below by far; only others are counted.
+    let bound = scanned
+        .keys
+        .saturating_mul(scanned.key_bytes_max)
+        .saturating_mul(scanned.depth);
+    let too_long = |payload: &Range<usize>| {
+        path_bytes(&compact(&text.as_bytes()[payload.clone()], &mut []), 0) > PATHS_BYTES_MAX
+    };
+    if bound as u64 > PATHS_BYTES_MAX && payloads.iter().any(too_long) {
+        return Err(Unusable::PathsTooLong);
+    }
     if scanned.blanks == 0 && start == 0 {
         return Ok(Shaped::InPlace { payloads, array });
     }
@@ -198,60 +223,57 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
 
 /// The fields of a form as one flat event; a lone `payload` that holds JSON is that JSON.
 fn from_form(body: &[u8], depth_max: usize) -> Result<Shaped, Unusable> {
-    let mut fields = Vec::new();
-    for (nth, pair) in body
-        .split(|&b| b == b'&')
-        .filter(|pair| !pair.is_empty())
-        .enumerate()
-    {
-        let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        let decoded = |raw: &[u8]| {
-            let spaced: Vec<u8> = raw
-                .iter()
-                .map(|&b| if b == b'+' { b' ' } else { b })
-                .collect();
-            String::from_utf8(percent_encoding::percent_decode(&spaced).collect())
-                .map_err(|_| Unusable::FormNotUtf8 { field: nth + 1 })
-        };
-        // curl -d sends a file's last line end along.
-        let value = pair.get(equals + 1..).unwrap_or_default();
-        fields.push((decoded(&pair[..equals])?, decoded(value)?));
-    }
-    if let [(name, value)] = fields.as_slice()
-        && name == "payload"
-        && value
-            .trim_start_matches(['\u{feff}', ' ', '\t', '\n', '\r'])
-            .starts_with(['{', '['])
-    {
-        let value = value.trim_start_matches('\u{feff}').as_bytes();
-        return match shape(value, 0, depth_max)? {
-            Shaped::InPlace { payloads, array } => Ok(Shaped::Made(Parsed {
-                text: value.to_vec(),
-                payloads,
-                array,
-            })),
-            made @ Shaped::Made(_) => Ok(made),
-        };
-    }
-    if fields.is_empty() {
-        return Err(Unusable::Empty);
-    }
     let mut text = vec![b'{'];
-    for (nth, (name, value)) in fields.iter().enumerate() {
+    let mut lone = None;
+    let pairs = body.split(|&b| b == b'&').filter(|pair| !pair.is_empty());
+    for (nth, pair) in pairs.enumerate() {
+        let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let name = decoded(&pair[..equals], nth)?;
+        let value = decoded(pair.get(equals + 1..).unwrap_or_default(), nth)?;
         if nth > 0 {
             text.push(b',');
         }
-        write_string(name, &mut text);
+        write_string(&name, &mut text);
         text.push(b':');
-        write_string(value, &mut text);
+        write_string(&value, &mut text);
+        lone = (nth == 0 && name == "payload").then_some(value);
     }
     text.push(b'}');
+    if let Some(value) = lone {
+        let json = value.trim_start_matches('\u{feff}');
+        if json
+            .trim_start_matches([' ', '\t', '\n', '\r'])
+            .starts_with(['{', '['])
+        {
+            return match shape(json.as_bytes(), 0, depth_max)? {
+                Shaped::InPlace { payloads, array } => Ok(Shaped::Made(Parsed {
+                    text: json.as_bytes().to_vec(),
+                    payloads,
+                    array,
+                })),
+                made @ Shaped::Made(_) => Ok(made),
+            };
+        }
+    }
+    if text.len() == 2 {
+        return Err(Unusable::Empty);
+    }
     let whole = 0..text.len();
     Ok(Shaped::Made(Parsed {
         text,
         payloads: vec![whole],
         array: false,
     }))
+}
+
+/// The text that a form's name or value stands for.
+fn decoded(raw: &[u8], nth: usize) -> Result<String, Unusable> {
+    let spaced: Vec<u8> = raw
+        .iter()
+        .map(|&b| if b == b'+' { b' ' } else { b })
+        .collect();
+    String::from_utf8(percent_encoding::percent_decode(&spaced).collect())
+        .map_err(|_| Unusable::FormNotUtf8 { field: nth + 1 })
 }
 
 #[cfg(test)]
@@ -360,5 +382,19 @@ mod tests {
             "objects and arrays are nested 4 deep; the limit is 3 (limits.depth_max)",
         );
         assert!(parse(b"{\"a\":[[]]}".to_vec(), false, 3).is_ok());
+    }
+
+    #[test]
+    fn a_long_key_above_many_values_is_refused() {
+        let many = |key: usize| {
+            let values: Vec<String> = (0..5000).map(|n| format!("\"{n}\":1")).collect();
+            format!("{{\"{}\": {{{}}}}}", "k".repeat(key), values.join(","))
+        };
+        assert!(parse(many(1000).into_bytes(), false, 64).is_ok());
+        let (why, _) = parse(many(4000).into_bytes(), false, 64).unwrap_err();
+        assert_eq!(
+            why.to_string(),
+            "the paths of an event's values, taken together, are over 8388608 bytes; use shorter keys or less nesting"
+        );
     }
 }

@@ -49,6 +49,12 @@ impl Waiting {
 }
 
 impl Permit {
+    /// What it took.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Takes `bytes` more, all or none.
     ///
     /// # Errors

@@ -53,7 +53,7 @@ pub enum ServeError {
 }
 
 /// How long a stop waits for requests that are under way.
-const DRAIN_SECONDS: u64 = 10;
+const DRAIN_SECONDS: u64 = 7;
 
 /// What the server is put together from, where that is not settings.
 pub struct Parts {
@@ -84,7 +84,7 @@ struct Opened {
     _lock: Lock,
 }
 
-/// Runs until `stops` says so: once to drain, twice to stop at once.
+/// Runs until `stops` says so, then finishes what is under way.
 ///
 /// # Errors
 /// When something cannot be opened, or the listener fails.
@@ -93,7 +93,6 @@ pub async fn run(
     parts: Parts,
     mut stops: UnboundedReceiver<()>,
 ) -> Result<(), ServeError> {
-    raise_file_limit();
     let Opened {
         app,
         journal,
@@ -103,7 +102,15 @@ pub async fn run(
         _lock,
     } = prepare(settings, parts)?;
     let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let connections_max = app.settings.limits.connections_max.div_ceil(workers).max(1);
+    let wanted_connections = app.settings.limits.connections_max;
+    let connections = wanted_connections.min(files_for_connections());
+    if connections < wanted_connections {
+        tracing::warn!(
+            connections,
+            "the limit of open files (ulimit -n) allows fewer connections than limits.connections_max"
+        );
+    }
+    let connections_max = connections.div_ceil(workers).max(1);
     let wanted = app.settings.listen;
     let shared = web::Data::new(app);
     let factory = shared.clone();
@@ -132,12 +139,6 @@ pub async fn run(
         stops.recv().await;
         tracing::info!("stopping: requests under way have {DRAIN_SECONDS} s");
         ending.draining.store(true, Ordering::Relaxed);
-        let now = handle.clone();
-        actix_web::rt::spawn(async move {
-            stops.recv().await;
-            tracing::warn!("stopping at once");
-            now.stop(false).await;
-        });
         handle.stop(true).await;
     });
     announce(&shared, addr)?;
@@ -166,6 +167,7 @@ fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
     disk.create_dir(&layout.state_dir())
         .map_err(at(layout.state_dir()))?;
     let lock = Lock::take(&layout.lock())?;
+    warn_of_lost_key(&disk, &layout)?;
     let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
     let token = match &settings.read_token {
         Some(token) => token.clone(),
@@ -263,6 +265,18 @@ fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
     })
 }
 
+/// Without its key no id of the journal can be made again: what was stored before is not known as a duplicate any more.
+fn warn_of_lost_key(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
+    if disk.stat(&layout.id_key())?.is_none() && !disk.list(&layout.journal_dir())?.is_empty() {
+        tracing::warn!(
+            key = %layout.id_key().display(),
+            "the key of the event ids is missing, and a new one is made: what is delivered again from before this start \
+             will be stored again; put the file back from a backup if you can"
+        );
+    }
+    Ok(())
+}
+
 /// Says on standard output where it listens, and how to open the page: the token itself only to a person at a terminal.
 fn announce(app: &App, addr: SocketAddr) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -293,19 +307,22 @@ fn announce(app: &App, addr: SocketAddr) -> io::Result<()> {
     out.flush()
 }
 
-/// As many files as the system allows: each connection is one.
-fn raise_file_limit() {
+/// As many files as the system allows, and how many of them may be connections: the journal must always have one for a new
+/// segment.
+fn files_for_connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const OWN_FILES: u64 = 256;
     let limit = getrlimit(Resource::Nofile);
-    if limit.current != limit.maximum
-        && let Err(error) = setrlimit(
-            Resource::Nofile,
-            Rlimit {
-                current: limit.maximum,
-                maximum: limit.maximum,
-            },
-        )
-    {
-        tracing::debug!(%error, "the limit of open files stays as it is");
-    }
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    let current = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => limit.maximum,
+        Err(_) => limit.current,
+    };
+    let files = current.map_or(usize::MAX, |files| {
+        usize::try_from(files.saturating_sub(OWN_FILES)).unwrap_or(usize::MAX)
+    });
+    files.max(16)
 }

@@ -12,7 +12,21 @@ use std::time::{Duration, Instant};
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
+/// How long a stop lets the tables catch up.
+const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
+
+/// A thread that stores must not be missing unnoticed: without it requests would wait for ever. The next start, which the
+/// service manager sees to, goes on from what is durable.
+struct AbortOnPanic;
+
+impl Drop for AbortOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::process::abort();
+        }
+    }
+}
 
 /// Writes to the journal until the queue is closed and empty.
 ///
@@ -23,7 +37,9 @@ pub fn journal(
     queue: Arc<Queue<Delivery>>,
 ) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("journal".into()).spawn(move || {
+        let _guard = AbortOnPanic;
         let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut checkpoint_failed = false;
         let mut checkpointed = Instant::now();
         let mut tried = Instant::now();
         loop {
@@ -48,10 +64,13 @@ pub fn journal(
                     tracing::debug!(%error, "the disk does not take a new segment yet");
                 }
             }
-            let due = checkpointed.elapsed() >= CHECKPOINT_EVERY || journal.since_checkpoint() >= CHECKPOINT_BYTES;
+            let many = journal.since_checkpoint() >= CHECKPOINT_BYTES && !checkpoint_failed;
+            let due = checkpointed.elapsed() >= CHECKPOINT_EVERY || many;
             if !goes_on || (due && !journal.is_broken()) {
                 checkpointed = Instant::now();
-                if let Err(error) = journal.checkpoint() {
+                let outcome = journal.checkpoint();
+                checkpoint_failed = outcome.is_err();
+                if let Err(error) = outcome {
                     tracing::warn!(%error, "the journal's checkpoint could not be written; the next start will read more");
                 }
             }
@@ -71,6 +90,7 @@ pub fn refused(
     queue: Arc<Queue<Refusal>>,
 ) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("refused".into()).spawn(move || {
+        let _guard = AbortOnPanic;
         let mut batch = Vec::new();
         while queue.take(&mut batch, Duration::from_secs(3600)) {
             let (mut bodies, mut replies) = (Vec::new(), Vec::new());
@@ -101,15 +121,21 @@ pub fn follower(
     stop: Arc<AtomicBool>,
 ) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name("tables".into()).spawn(move || {
+        let _guard = AbortOnPanic;
+        let mut stop_at = None;
         loop {
-            let stopping = stop.load(Ordering::Acquire);
             let clock = Instant::now();
-            if follower.step(Timestamp::now(), clock) {
-                continue;
+            if stop_at.is_none() && stop.load(Ordering::Acquire) {
+                stop_at = Some(clock + CATCH_UP_MAX);
             }
-            if stopping {
+            let more = follower.step(Timestamp::now(), clock);
+            // What is not in the tables by then is there after the next start.
+            if stop_at.is_some_and(|at| !more || clock >= at) {
                 follower.checkpoint(clock);
                 return;
+            }
+            if more {
+                continue;
             }
             shared.wait(follower.rest(clock));
         }

@@ -29,6 +29,10 @@ pub enum TableError {
     /// The file is not what we left: somebody else changed, replaced or removed it.
     #[error("the file was changed by somebody else")]
     Changed,
+    /// The file could not be synced: what was written since the last sync may never reach the disk, whatever reading it
+    /// shows.
+    #[error("the file could not be synced: {0}")]
+    Unsynced(io::Error),
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -127,7 +131,7 @@ impl Table {
         options: TableOptions,
         carried: &[Column],
         beside: bool,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, TableError> {
         let columns = Columns::start(options.rules, carried);
         let start = carried.iter().filter(|c| c.valued).cloned().collect();
         disk.create_dir(&layout.csv_dir(&source))?;
@@ -136,7 +140,7 @@ impl Table {
         let mut header = Vec::new();
         columns.write_header(columns.len(), &mut header);
         let part = Part::create(&disk, path, beside, &header, columns.len())?;
-        Ok(Self {
+        let mut table = Self {
             disk,
             layout,
             source,
@@ -155,7 +159,12 @@ impl Table {
             received: None,
             hint: (0, 0),
             dirty: Some(0),
-        })
+        };
+        // Remembered before its first row: a file that nobody remembers is a stranger's.
+        if !beside {
+            table.checkpoint(false)?;
+        }
+        Ok(table)
     }
 
     /// Goes on with the table that `checkpoint` tells of. Rows behind the checkpoint that the file has already are compared as
@@ -434,7 +443,7 @@ impl Table {
 
     fn put_wider(&mut self, mut wide: Part) -> Result<(), TableError> {
         if !self.beside {
-            self.part.file.sync()?;
+            self.part.sync()?;
             self.state(Some(wide.state()))
                 .save(&self.disk, &self.layout)?;
             self.part.check(&self.disk)?;
@@ -450,7 +459,7 @@ impl Table {
     /// The file is full: the next one starts with all columns that its first row has.
     fn next_part(&mut self) -> Result<(), TableError> {
         self.part.settle()?;
-        self.part.file.sync()?;
+        self.part.sync()?;
         let number = u32::try_from(self.full.len() + 2).unwrap_or(u32::MAX);
         let path = part_path(&self.layout, &self.source, self.day, number, self.beside);
         let width = self
@@ -470,6 +479,38 @@ impl Table {
         Ok(())
     }
 
+    /// Whether rows that the file holds already are yet to be pushed again and compared.
+    #[must_use]
+    pub fn is_comparing(&self) -> bool {
+        self.part.is_comparing()
+    }
+
+    /// Whether the files are what `state` says, each of them.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn is_as_left(disk: &SharedDisk, layout: &Layout, state: &Checkpoint) -> io::Result<bool> {
+        for (number, part) in (1..).zip(&state.parts) {
+            if disk.stat(&layout.csv(&state.source, state.day, number))? != Some(part.stat) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes the files away that were made beside.
+    pub fn discard(&self) {
+        for number in (1..).take(self.full.len() + 1) {
+            let _ = self.disk.remove(&part_path(
+                &self.layout,
+                &self.source,
+                self.day,
+                number,
+                true,
+            ));
+        }
+    }
+
     /// All rows there are have been pushed and appended: the file must now end with them.
     ///
     /// # Errors
@@ -478,11 +519,20 @@ impl Table {
         self.part.settle()
     }
 
-    /// Whether the open file is still what we left.
+    /// Whether all files are still what we left.
     ///
     /// # Errors
-    /// [`TableError::Changed`] when it is not, or what the disk answers.
+    /// [`TableError::Changed`] when one is not, or what the disk answers.
     pub fn check(&self) -> Result<(), TableError> {
+        for (number, part) in (1..).zip(&self.full) {
+            if self
+                .disk
+                .stat(&self.layout.csv(&self.source, self.day, number))?
+                != Some(part.stat)
+            {
+                return Err(TableError::Changed);
+            }
+        }
         self.part.check(&self.disk)
     }
 
@@ -497,7 +547,7 @@ impl Table {
     /// # Errors
     /// Whatever the disk answers; the last checkpoint stays.
     pub fn checkpoint(&mut self, closed: bool) -> Result<(), TableError> {
-        self.part.file.sync()?;
+        self.part.sync()?;
         self.disk.sync_dir(parent(&self.part.path))?;
         let mut state = self.state(None);
         state.closed = closed;
@@ -511,6 +561,8 @@ impl Table {
     pub fn state(&self, wider: Option<PartState>) -> Checkpoint {
         let mut parts = self.full.clone();
         parts.push(self.part.state());
+        // Columns of rows that wait are found again with those rows.
+        let width = wider.map_or(self.part.columns, |wider| wider.columns);
         Checkpoint {
             source: self.source.clone(),
             day: self.day,
@@ -522,7 +574,7 @@ impl Table {
             parts,
             wider,
             start: self.start.clone(),
-            columns: self.columns.all().to_vec(),
+            columns: self.columns.all()[..width].to_vec(),
         }
     }
 
@@ -532,7 +584,7 @@ impl Table {
     /// # Errors
     /// Whatever the disk answers.
     pub fn replace_old(&mut self, edited: Option<&str>) -> Result<Vec<PathBuf>, TableError> {
-        self.part.file.sync()?;
+        self.part.sync()?;
         // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
         // place knows that this was cut off.
         self.beside = false;
@@ -544,19 +596,9 @@ impl Table {
             let to = self.layout.csv(&self.source, self.day, number);
             if let Some(edited) = edited {
                 let ours = self.disk.open(&from, Open::Read)?;
-                aside.extend(self.set_aside(number, Some(&ours), edited)?);
+                aside.extend(self.set_aside(number, &ours, edited)?);
             }
             self.disk.rename(&from, &to)?;
-        }
-        for number in parts + 1.. {
-            let path = self.layout.csv(&self.source, self.day, number);
-            if self.disk.stat(&path)?.is_none() {
-                break;
-            }
-            match edited {
-                Some(edited) => aside.extend(self.set_aside(number, None, edited)?),
-                None => self.disk.remove(&path)?,
-            }
         }
         self.part.path = self.layout.csv(&self.source, self.day, parts);
         self.disk.sync_dir(&self.layout.csv_dir(&self.source))?;
@@ -568,7 +610,7 @@ impl Table {
     fn set_aside(
         &self,
         number: u32,
-        ours: Option<&SharedFile>,
+        ours: &SharedFile,
         edited: &str,
     ) -> Result<Option<PathBuf>, TableError> {
         let path = self.layout.csv(&self.source, self.day, number);
@@ -577,9 +619,7 @@ impl Table {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        if let Some(ours) = ours
-            && is_start_of(&*there, &**ours)?
-        {
+        if is_start_of(&*there, &**ours)? {
             return Ok(None);
         }
         let stem = path

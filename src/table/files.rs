@@ -61,7 +61,9 @@ impl Part {
         let now = file.stat()?;
         let mut start = Vec::new();
         read_range(&*file, 0..header.len() as u64, &mut start)?;
-        if start != header || now.bytes < state.bytes || now.inode != state.stat.inode {
+        // As long as it was, and yet touched: somebody changed cells.
+        let touched = now.bytes == state.bytes && now.modified_ns != state.stat.modified_ns;
+        if start != header || now.bytes < state.bytes || now.inode != state.stat.inode || touched {
             return Ok(None);
         }
         let PartState {
@@ -100,6 +102,16 @@ impl Part {
         }
     }
 
+    /// Whether rows that belong where the file holds something are yet to come.
+    pub fn is_comparing(&self) -> bool {
+        self.compare_until > self.bytes
+    }
+
+    /// Makes content and length durable.
+    pub fn sync(&self) -> Result<(), TableError> {
+        self.file.sync().map_err(TableError::Unsynced)
+    }
+
     /// Appends `text`, `rows` rows, with one write.
     pub fn append(&mut self, disk: &SharedDisk, text: &[u8], rows: u64) -> Result<(), TableError> {
         self.check(disk)?;
@@ -128,7 +140,7 @@ impl Part {
 
     /// All that belongs in the file is in it: what else is in it is somebody else's.
     pub fn settle(&mut self) -> Result<(), TableError> {
-        if self.compare_until > self.bytes {
+        if self.is_comparing() {
             return Err(TableError::Changed);
         }
         self.compare_until = 0;
@@ -143,7 +155,7 @@ impl Part {
         header_bytes: u64,
         header: &[u8],
         columns: usize,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, TableError> {
         let mut wide = Self::create(disk, path, true, header, columns)?;
         let (mut piece, mut out, mut ends) = (Vec::new(), Vec::new(), RowEnds::default());
         let mut at = header_bytes;
@@ -151,7 +163,7 @@ impl Part {
             let until = self.bytes.min(at + PIECE);
             read_range(&*self.file, at..until, &mut piece)?;
             if piece.len() as u64 != until - at {
-                return Err(io::ErrorKind::UnexpectedEof.into());
+                return Err(TableError::Changed);
             }
             out.clear();
             wide.rows += widen(&piece, &mut ends, columns - self.columns, &mut out);
@@ -160,12 +172,9 @@ impl Part {
             at = until;
         }
         if wide.rows != self.rows {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "the file does not have the rows that it had",
-            ));
+            return Err(TableError::Changed);
         }
-        wide.file.sync()?;
+        wide.sync()?;
         wide.left = wide.file.stat()?;
         Ok(wide)
     }
