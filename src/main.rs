@@ -56,7 +56,7 @@ fn start_log() -> Result<(), String> {
         Ok(text) if !text.is_empty() => {
             EnvFilter::try_new(text).map_err(|error| error.to_string())?
         }
-        _ => EnvFilter::new("warn,rowhook=info"),
+        _ => EnvFilter::new("warn,rowhook=info,actix_http=off"),
     };
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if std::io::stderr().is_terminal() {

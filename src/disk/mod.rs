@@ -7,6 +7,8 @@
 
 mod lock;
 mod real;
+#[cfg(test)]
+pub(crate) mod tests;
 
 pub use lock::{Lock, LockError};
 pub use real::RealDisk;

@@ -153,7 +153,6 @@ impl Follower {
 
     /// Does what there is to do now. Returns whether there is more to do at once.
     pub fn step(&mut self, now: Timestamp, clock: Instant) -> bool {
-        self.turn_day(now, clock);
         let more = match self.follow(clock) {
             Ok(more) => more,
             Err(error) => {
@@ -164,6 +163,9 @@ impl Follower {
         self.waiting.extend(self.requests.try_iter());
         if self.at >= self.opened_end {
             self.look_after(clock);
+            if self.turn_day(now, clock) {
+                self.look_after(clock);
+            }
             self.answer(clock);
         }
         if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY
@@ -390,6 +392,9 @@ impl Follower {
 
     /// Answers the readers whose tables are far enough.
     fn answer(&mut self, clock: Instant) {
+        if self.today.is_none() {
+            return;
+        }
         let waiting = std::mem::take(&mut self.waiting);
         for request in waiting {
             let mut tables: Vec<_> = self
@@ -464,20 +469,25 @@ impl Follower {
         }
     }
 
-    /// At midnight: closes the tables of the days before, and begins those of today.
-    fn turn_day(&mut self, now: Timestamp, clock: Instant) {
+    /// At midnight: closes the tables of the days before, and begins those of today. Returns whether a day began.
+    fn turn_day(&mut self, now: Timestamp, clock: Instant) -> bool {
         let today = now.day(self.options.zone);
-        if self.at < self.shared.end().0 {
-            return;
+        let catching_up = self
+            .tables
+            .values()
+            .any(|t| t.behind.is_some() && t.due <= clock);
+        if catching_up {
+            return false;
         }
-        if self.today != Some(today) {
+        let begins = self.today != Some(today);
+        if begins {
             self.today = Some(today);
             self.begin_day(today, clock);
         }
         let over: Vec<Key> = self
             .tables
             .iter()
-            .filter(|(key, t)| t.is_current() && key.1 < today)
+            .filter(|(key, t)| t.is_current() && key.1 < today && self.has_left(key.1))
             .map(|(k, _)| k.clone())
             .collect();
         for key in over {
@@ -486,6 +496,13 @@ impl Follower {
                 self.close(&key, clock);
             }
         }
+        begins
+    }
+
+    /// Whether nothing of `day` is still to be read, as far as the journal goes on in order.
+    fn has_left(&self, day: Day) -> bool {
+        let later = |segment: crate::journal::segment::Segment| segment.day > day;
+        self.at >= self.shared.end().0 || self.shared.segment(self.at.segment).is_some_and(later)
     }
 
     /// Sources that have tables get one for today too, so that the file of the day is there every morning.

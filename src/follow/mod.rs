@@ -11,6 +11,8 @@
 pub mod catalog;
 mod follower;
 pub mod handle;
+#[cfg(test)]
+mod tests;
 mod tracked;
 mod upkeep;
 

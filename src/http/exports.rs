@@ -8,7 +8,7 @@ use crate::event::{Day, SourceName, Timestamp};
 use crate::follow::Summary;
 use crate::read::export::Tables;
 use crate::read::pieces::{Piece, Pieces};
-use crate::read::{Address, DayName, Export};
+use crate::read::{Address, DayName, Export, ExportError};
 use actix_web::body::SizedStream;
 use actix_web::http::header::{self, HttpDate};
 use actix_web::http::{Method, StatusCode};
@@ -39,14 +39,6 @@ async fn try_download(
         app.today(),
     );
     let address = address.map_err(Problem::Address)?;
-    let source = address.source().clone();
-    let known =
-        app.settings.sources.contains_key(&source) || app.tables.catalog().knows(source.as_str());
-    if !known {
-        return Err(Problem::NoSuchSource {
-            source: source.to_string(),
-        });
-    }
     let export = plan(app, &address).await?;
     Ok(answer(request, &app.disk, export))
 }
@@ -66,33 +58,49 @@ async fn plan(app: &web::Data<App>, address: &Address) -> Result<Export, Problem
         Address::Range(_, days) => (*days.start(), *days.end()),
     };
     let open = app.tables.tables(source.clone(), first..=last).await?;
+    let known =
+        app.settings.sources.contains_key(&source) || app.tables.catalog().knows(source.as_str());
+    if !known {
+        return Err(Problem::NoSuchSource {
+            source: source.to_string(),
+        });
+    }
     let (app, address) = (app.clone(), address.clone());
     let planned = web::block(move || {
         let catalog = app.tables.catalog();
         let rules = app.rules(&source);
+        let zone = app.settings.timezone;
         let tables = Tables {
             disk: &app.disk,
             layout: &app.layout,
             source: &source,
             open,
             rules,
-            zone: app.settings.timezone,
+            zone,
         };
-        let has = |day: Day| !catalog.days(source.as_str(), day..=day).is_empty();
+        let earlier = |day: Day| catalog.newest_with_rows(source.as_str(), Some(day));
+        let empty = |name: String, day: Day| {
+            tables.empty(&format!("{source}-{name}.csv"), day, earlier(day))
+        };
         match &address {
             Address::Part(_, day, number) => tables.part(*day, *number),
             Address::Day(_, DayName::Day(day)) => tables.day(*day),
             Address::Day(_, DayName::Latest) => {
                 match catalog.newest_with_rows(source.as_str(), None) {
                     Some(day) => tables.day(day),
-                    None => Ok(tables.empty(&format!("{source}-latest.csv"), today)),
+                    None => empty("latest".into(), today),
                 }
             }
-            Address::Day(..) if has(first) => tables.day(first),
-            Address::Day(..) => Ok(tables.empty(&format!("{source}-{first}.csv"), first)),
-            Address::Range(..) => {
-                tables.range(&catalog.days(source.as_str(), first..=last), first, last)
-            }
+            Address::Day(..) => match tables.day(first) {
+                Err(ExportError::NoTable { .. }) => empty(first.to_string(), first),
+                planned => planned,
+            },
+            Address::Range(..) => tables.range(
+                &catalog.days(source.as_str(), first..=last),
+                first,
+                last,
+                earlier(first),
+            ),
         }
     });
     planned
@@ -238,6 +246,7 @@ fn range_of(request: &HttpRequest, validators: &Validators, bytes: u64) -> Asked
         return Asked::Whole;
     };
     match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
+        (Err(_), Ok(_)) if from.is_empty() && bytes == 0 => Asked::Outside,
         (Ok(from), Ok(to)) if from > to => Asked::Whole,
         (Ok(from), _)
             if from >= bytes && (to.trim().is_empty() || to.trim().parse::<u64>().is_ok()) =>

@@ -160,13 +160,7 @@ async fn read(
             bytes_max: limits.body_bytes_max,
         });
     }
-    let reading = Reading::new(
-        gzip,
-        limits.body_bytes_max,
-        length,
-        app.waiting.permit(),
-        app.waiting.permit(),
-    );
+    let reading = Reading::new(gzip, limits.body_bytes_max, length, &app.waiting);
     match tokio::time::timeout(limits.body_time_max, read_all(reading, payload)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Problem::TooSlow {

@@ -2,7 +2,7 @@
 //! to send it. Plain HTML without a script.
 
 use super::access::{self, Shown};
-use super::{App, exports, query_of};
+use super::{App, exports};
 use crate::config::Auth;
 use crate::event::{Day, SourceName};
 use crate::follow::Summary;
@@ -30,18 +30,15 @@ pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
         text
     });
     // A page that was opened with the token in its address has links that work in the same way.
-    let token = query_of(&request)
-        .into_iter()
-        .find(|(name, _)| name == "token")
-        .map(|(_, value)| value);
-    let query = match (shown, token) {
-        (Shown::Query, Some(token)) => {
-            format!(
-                "?token={}",
-                percent_encoding::utf8_percent_encode(&token, percent_encoding::NON_ALPHANUMERIC)
-            )
+    let query = match shown {
+        Shown::Query => {
+            let token = percent_encoding::percent_encode(
+                app.token.expose(),
+                percent_encoding::NON_ALPHANUMERIC,
+            );
+            format!("?token={token}")
         }
-        _ => String::new(),
+        Shown::Header => String::new(),
     };
     let policy = format!(
         "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

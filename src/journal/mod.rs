@@ -19,6 +19,8 @@ pub mod refused;
 pub mod seen;
 pub mod segment;
 mod shared;
+#[cfg(test)]
+mod tests;
 pub mod writer;
 
 pub use reader::{Block, Reader};

@@ -147,6 +147,13 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
             continue;
         }
         match read_start(&**disk, &path).map_err(at(&path))? {
+            Start::Whole(first, _) if !name.starts_with(&first.day.to_string()) => {
+                let what = format!(
+                    "the first line says {}, and the file's name another day",
+                    first.day
+                );
+                return Err(damaged(&path, 0, what));
+            }
             Start::Whole(first, bytes) => found.push((first, path, bytes)),
             Start::CutOff => {
                 tracing::warn!(path = %path.display(), "removed a segment whose making was cut off; it held no event");
@@ -342,11 +349,12 @@ impl Found {
         let mut pending_start = lines.at;
         loop {
             let line_start = lines.at;
-            let Some(line) = lines.next().map_err(at(path))? else {
+            let Some((line, ended)) = lines.next().map_err(at(path))? else {
                 break;
             };
             let expected = Seq(self.last_seq.0 + pending.len() as u64 + 1);
             let fault = match record::parse(line) {
+                Ok(_) if !ended => Err("the line has no end".to_owned()),
                 Ok(record) => match Self::misplaced(&record, expected, self.last_seq.next()) {
                     None => Ok(record),
                     Some(what) => Err(what),
@@ -411,8 +419,8 @@ impl Found {
             .then(|| format!("batch {} stands where {batch} should", record.batch))
     }
 
-    /// An incomplete last batch may be followed by lines of its own only. A later batch would mean that this one was
-    /// acknowledged.
+    /// An incomplete last batch may be followed by lines of its own only. A later batch, be it on the faulty line itself behind
+    /// what is left of a line end, would mean that this one was acknowledged.
     fn nothing_follows(
         lines: &mut Lines<'_>,
         batch: Seq,
@@ -420,8 +428,12 @@ impl Found {
         fault_at: u64,
         what: &str,
     ) -> Result<(), RecoveryError> {
-        while let Some(line) = lines.next().map_err(at(path))? {
-            if record::parse(line).is_ok_and(|r| r.batch > batch) {
+        lines.at = fault_at;
+        lines.forget();
+        while let Some((line, _)) = lines.next().map_err(at(path))? {
+            let starts = memchr::memmem::find_iter(line, b"{\"seq\":");
+            let mut records = starts.filter_map(|start| record::parse(&line[start..]).ok());
+            if records.any(|record| record.batch > batch) {
                 return Err(damaged(
                     path,
                     fault_at,
@@ -444,41 +456,38 @@ struct Lines<'a> {
 }
 
 impl Lines<'_> {
-    /// The next line without its end; the rest of the file when it has none.
-    fn next(&mut self) -> io::Result<Option<&[u8]>> {
+    /// The next line without its end, and whether it has one: the last line of a file may not.
+    fn next(&mut self) -> io::Result<Option<(&[u8], bool)>> {
         if self.at >= self.end {
             return Ok(None);
         }
         let mut wanted = WINDOW;
-        let length = loop {
+        let end = loop {
             match memchr::memchr(b'\n', &self.buffer[self.used..]) {
-                Some(length) => break length,
-                None if self.at + (self.buffer.len() - self.used) as u64 >= self.end => {
-                    break self.buffer.len() - self.used;
-                }
+                Some(length) => break Some(length),
+                None if self.at + (self.buffer.len() - self.used) as u64 >= self.end => break None,
                 None => {}
             }
-            read_range(
-                self.file,
-                self.at..self.end.min(self.at + wanted),
-                &mut self.buffer,
-            )?;
+            let until = self.end.min(self.at + wanted);
+            read_range(self.file, self.at..until, &mut self.buffer)?;
             self.used = 0;
-            if self.buffer.is_empty() {
-                return Ok(None);
+            if self.buffer.len() as u64 != until - self.at {
+                return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            if memchr::memchr(b'\n', &self.buffer).is_none() {
-                if (self.buffer.len() as u64) < wanted {
-                    break self.buffer.len();
-                }
-                wanted *= 4;
-            }
+            wanted *= 4;
         };
-        let line = self.used..self.used + length;
-        let with_end = (length + 1).min(self.buffer.len() - self.used);
-        self.used += with_end;
-        self.at += with_end as u64;
-        Ok(Some(&self.buffer[line]))
+        let start = self.used;
+        let length = end.unwrap_or(self.buffer.len() - start);
+        let whole = length + usize::from(end.is_some());
+        self.used += whole;
+        self.at += whole as u64;
+        Ok(Some((&self.buffer[start..start + length], end.is_some())))
+    }
+
+    /// Reads on from where it stands, not from what it holds.
+    fn forget(&mut self) {
+        self.buffer.clear();
+        self.used = 0;
     }
 }
 

@@ -108,29 +108,26 @@ impl Refused {
             Err(e) => return Err(e),
         };
         let noon = Timestamp::start_of(day, self.zone);
-        let (mut piece, mut at, mut line_start) = (Vec::new(), 0, true);
+        let (mut piece, mut at, mut head) = (Vec::new(), 0, Vec::new());
         loop {
-            read_range(&*file, at..at + (1 << 20), &mut piece)?;
+            read_range(&*file, at..at + PIECE_BYTES as u64, &mut piece)?;
             if piece.is_empty() {
                 return Ok(());
             }
-            let mut rest = piece.as_slice();
-            while !rest.is_empty() {
-                if line_start {
-                    if rest.len() < ID_END && (piece.len() >= 1 << 20) {
-                        break;
-                    }
-                    if let Some(id) = line_id(rest)
+            at += piece.len() as u64;
+            for line in piece.split_inclusive(|&b| b == b'\n') {
+                let wanted = ID_END.saturating_sub(head.len()).min(line.len());
+                head.extend_from_slice(&line[..wanted]);
+                // The last line may be torn, and is cut off then: its id does not count.
+                if line.ends_with(b"\n") {
+                    if let Some(id) = line_id(&head)
                         && !self.seen.contains(id)
                     {
                         self.seen.insert(id, noon);
                     }
+                    head.clear();
                 }
-                let end = memchr::memchr(b'\n', rest);
-                line_start = end.is_some();
-                rest = &rest[end.map_or(rest.len(), |e| e + 1)..];
             }
-            at += (piece.len() - rest.len()) as u64;
         }
     }
 

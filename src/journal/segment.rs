@@ -115,8 +115,10 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
     let bytes = file.stat()?.bytes;
     let mut head = Vec::new();
     read_range(&*file, 0..bytes.min(FIRST_LINE_BYTES_MAX as u64), &mut head)?;
-    // The first line is synced alone before anything follows it: a file as short as one may be the rest of a crash.
-    let short = bytes < FIRST_LINE_BYTES_MAX as u64;
+    // The first line is synced alone before anything follows it: a file as short as one, with no record in it, is the rest
+    // of a crash.
+    let holds_record = memchr::memmem::find(&head, b"\"seq\":").is_some();
+    let short = bytes < FIRST_LINE_BYTES_MAX as u64 && !holds_record;
     let Some(end) = memchr::memchr(b'\n', &head) else {
         return Ok(if short {
             Start::CutOff

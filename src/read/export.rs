@@ -135,13 +135,19 @@ impl Tables<'_> {
     ///
     /// # Errors
     /// When files are gone, or changed by somebody.
-    pub fn range(&self, days: &[Day], from: Day, to: Day) -> Result<Export, ExportError> {
+    pub fn range(
+        &self,
+        days: &[Day],
+        from: Day,
+        to: Day,
+        earlier: Option<Day>,
+    ) -> Result<Export, ExportError> {
         let mut tables = Vec::with_capacity(days.len());
         for &day in days {
             tables.extend(self.table(day)?);
         }
         if tables.is_empty() {
-            return Ok(self.empty(&format!("{}-{from}-{to}.csv", self.source), from));
+            return self.empty(&format!("{}-{from}-{to}.csv", self.source), from, earlier);
         }
         let mut names: Vec<String> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
@@ -179,18 +185,30 @@ impl Tables<'_> {
         Ok(plan.finish())
     }
 
-    /// A header alone, for a feed that must not break on a day without rows.
-    #[must_use]
-    pub fn empty(&self, file_name: &str, day: Day) -> Export {
-        let names: Vec<String> = Columns::start(self.rules, &[])
-            .all()
-            .iter()
-            .map(|c| c.name.clone())
-            .collect();
+    /// A header alone, for a feed that must not break on a day without rows: the columns that a table would start with, after
+    /// those that had a value on `earlier`.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn empty(
+        &self,
+        file_name: &str,
+        day: Day,
+        earlier: Option<Day>,
+    ) -> Result<Export, ExportError> {
+        let state = match earlier {
+            Some(earlier) => Checkpoint::load(self.disk, self.layout, self.source, earlier)?,
+            None => None,
+        };
+        let columns = Columns::start(
+            self.rules,
+            &state.map_or_else(Vec::new, |state| state.columns),
+        );
+        let names: Vec<String> = columns.all().iter().map(|c| c.name.clone()).collect();
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
         plan.header(self.rules.bom, &names);
         plan.modified_ms = Timestamp::start_of(day, self.zone).millis();
-        plan.finish()
+        Ok(plan.finish())
     }
 
     /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open

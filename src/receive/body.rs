@@ -2,9 +2,10 @@
 //! counted as decoded bytes while decoding, never larger than its limit or
 //! than what all requests together may hold.
 
-use super::waiting::Permit;
+use super::waiting::{Permit, Waiting};
 use flate2::write::MultiGzDecoder;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 /// Why a body was not taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,12 +53,12 @@ impl Reading {
         gzip: bool,
         bytes_max: usize,
         length: Option<usize>,
-        permit: Permit,
-        raw_permit: Permit,
+        waiting: &Arc<Waiting>,
     ) -> Self {
         // Small bodies get their room at once; large ones as they come, lest an announcement alone take memory.
         let hint = length.unwrap_or(0).min(16 * 1024);
         let kind = if gzip {
+            let (permit, raw_permit) = waiting.pair();
             let decoder = Box::new(MultiGzDecoder::new(Bounded::new(bytes_max, 0, permit)));
             Kind::Gzip {
                 decoder,
@@ -65,7 +66,7 @@ impl Reading {
                 broken: false,
             }
         } else {
-            Kind::Plain(Bounded::new(bytes_max, hint, permit))
+            Kind::Plain(Bounded::new(bytes_max, hint, waiting.permit()))
         };
         Self { kind, bytes_max }
     }
@@ -196,7 +197,6 @@ impl Write for Bounded {
 
 #[cfg(test)]
 mod tests {
-    use super::super::waiting::Waiting;
     use super::*;
     use flate2::Compression;
     use flate2::write::GzEncoder;
@@ -214,18 +214,20 @@ mod tests {
         pieces: &[u8],
         by: usize,
     ) -> Result<(Vec<u8>, bool), BodyError> {
-        let waiting = Waiting::new(budget);
-        let mut reading = Reading::new(gzip, max, None, waiting.permit(), waiting.permit());
+        let waiting = Waiting::new(budget + 1);
+        let mut other = waiting.permit();
+        other.grow(1).unwrap();
+        let mut reading = Reading::new(gzip, max, None, &waiting);
         for piece in pieces.chunks(by.max(1)) {
             reading.push(piece)?;
-            assert!(waiting.used() <= budget);
+            assert!(waiting.used() <= budget + 1);
         }
         let body = reading.finish()?;
         assert!(waiting.used() >= body.bytes.len());
         let broken = body.broken_gzip;
         let bytes = body.bytes.clone();
         drop(body);
-        assert_eq!(waiting.used(), 0);
+        assert_eq!(waiting.used(), 1);
         Ok((bytes, broken))
     }
 

@@ -193,11 +193,10 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
         Top::Objects(payloads) => (payloads, true),
         Top::Object(payload) => (vec![payload], false),
     };
-    if scanned.depth > depth_max {
-        return Err(Unusable::TooDeep {
-            depth: scanned.depth,
-            depth_max,
-        });
+    // The array around events is no level of theirs.
+    let depth = scanned.depth - usize::from(array);
+    if depth > depth_max {
+        return Err(Unusable::TooDeep { depth, depth_max });
     }
     // The product is a bound that nearly every body stays below by far; only others are counted.
     let bound = scanned

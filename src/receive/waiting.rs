@@ -16,6 +16,8 @@ pub struct Waiting {
 pub struct Permit {
     waiting: Arc<Waiting>,
     bytes: usize,
+    /// What this and the other permit of the same request took, when there are two.
+    pair: Option<Arc<AtomicUsize>>,
 }
 
 /// The budget is used up.
@@ -44,7 +46,20 @@ impl Waiting {
         Permit {
             waiting: self.clone(),
             bytes: 0,
+            pair: None,
         }
+    }
+
+    /// Two empty permits of one request.
+    #[must_use]
+    pub fn pair(self: &Arc<Self>) -> (Permit, Permit) {
+        let pair = Some(Arc::new(AtomicUsize::new(0)));
+        let one = |pair| Permit {
+            waiting: self.clone(),
+            bytes: 0,
+            pair,
+        };
+        (one(pair.clone()), one(pair))
     }
 }
 
@@ -62,17 +77,29 @@ impl Permit {
     pub fn grow(&mut self, bytes: usize) -> Result<(), TooMuch> {
         // Only a count: no other memory is ordered by it.
         let taken = self.waiting.used.fetch_add(bytes, Ordering::Relaxed);
-        if taken.saturating_add(bytes) > self.waiting.max {
+        // One that is alone goes on: its own limits bound it, and refused once it would be refused for ever.
+        let own = self
+            .pair
+            .as_ref()
+            .map_or(self.bytes, |pair| pair.load(Ordering::Relaxed));
+        let alone = taken == own;
+        if taken.saturating_add(bytes) > self.waiting.max && !alone {
             self.waiting.used.fetch_sub(bytes, Ordering::Relaxed);
             return Err(TooMuch);
         }
         self.bytes += bytes;
+        if let Some(pair) = &self.pair {
+            pair.fetch_add(bytes, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
+        if let Some(pair) = &self.pair {
+            pair.fetch_sub(self.bytes, Ordering::Relaxed);
+        }
         self.waiting.used.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
@@ -91,7 +118,7 @@ mod tests {
         assert_eq!(two.grow(40), Ok(()));
         assert_eq!(waiting.used(), 100);
         drop(one);
-        assert_eq!(two.grow(60), Ok(()));
+        assert_eq!(two.grow(600), Ok(()));
         drop(two);
         assert_eq!(waiting.used(), 0);
     }

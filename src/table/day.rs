@@ -136,10 +136,10 @@ impl Table {
         let start = carried.iter().filter(|c| c.valued).cloned().collect();
         disk.create_dir(&layout.csv_dir(&source))?;
         disk.create_dir(parent(&layout.table_checkpoint(&source, day)))?;
-        let path = part_path(&layout, &source, day, 1, beside);
+        let path = part_path(&layout, &source, day, 1, true);
         let mut header = Vec::new();
         columns.write_header(columns.len(), &mut header);
-        let part = Part::create(&disk, path, beside, &header, columns.len())?;
+        let part = Part::create(&disk, path, &header, columns.len())?;
         let mut table = Self {
             disk,
             layout,
@@ -160,11 +160,28 @@ impl Table {
             hint: (0, 0),
             dirty: Some(0),
         };
-        // Remembered before its first row: a file that nobody remembers is a stranger's.
-        if !beside {
-            table.checkpoint(false)?;
-        }
+        table.take_name()?;
         Ok(table)
+    }
+
+    /// Gives a new file its name, remembered before: a file that nobody remembers is a stranger's.
+    fn take_name(&mut self) -> Result<(), TableError> {
+        if self.beside {
+            return Ok(());
+        }
+        let number = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
+        let path = part_path(&self.layout, &self.source, self.day, number, false);
+        if self.disk.stat(&path)?.is_some() {
+            let _ = self.disk.remove(&self.part.path);
+            return Err(TableError::Changed);
+        }
+        self.part.sync()?;
+        self.state(None).save(&self.disk, &self.layout)?;
+        self.disk.rename(&self.part.path, &path)?;
+        self.disk.sync_dir(parent(&path))?;
+        self.part.path = path;
+        self.dirty = None;
+        Ok(())
     }
 
     /// Goes on with the table that `checkpoint` tells of. Rows behind the checkpoint that the file has already are compared as
@@ -461,22 +478,18 @@ impl Table {
         self.part.settle()?;
         self.part.sync()?;
         let number = u32::try_from(self.full.len() + 2).unwrap_or(u32::MAX);
-        let path = part_path(&self.layout, &self.source, self.day, number, self.beside);
+        let path = part_path(&self.layout, &self.source, self.day, number, true);
         let width = self
             .waiting_rows
             .first()
             .map_or(self.part.columns, |row| row.columns);
         let mut header = Vec::new();
         self.columns.write_header(width, &mut header);
-        // A file that stands there already is not known to any checkpoint: a crash came before one, or it is a stranger's.
-        let next = match Part::create(&self.disk, path, self.beside, &header, width) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Err(TableError::Changed),
-            created => created?,
-        };
+        let next = Part::create(&self.disk, path, &header, width)?;
         self.full.push(self.part.state());
         self.part = next;
         self.dirty = Some(self.dirty.unwrap_or(0));
-        Ok(())
+        self.take_name()
     }
 
     /// Whether rows that the file holds already are yet to be pushed again and compared.

@@ -24,15 +24,14 @@ pub(super) struct Part {
 const PIECE: u64 = 256 * 1024;
 
 impl Part {
-    /// Makes the file with its header. With `fresh` it may replace a file of that name.
+    /// Makes a file with its header, in place of one of that name: names of unfinished files are ours.
     pub fn create(
         disk: &SharedDisk,
         path: PathBuf,
-        fresh: bool,
         header: &[u8],
         columns: usize,
     ) -> io::Result<Self> {
-        let file = disk.open(&path, if fresh { Open::Fresh } else { Open::New })?;
+        let file = disk.open(&path, Open::Fresh)?;
         file.write_at(header, 0)?;
         let left = file.stat()?;
         Ok(Self {
@@ -156,7 +155,7 @@ impl Part {
         header: &[u8],
         columns: usize,
     ) -> Result<Self, TableError> {
-        let mut wide = Self::create(disk, path, true, header, columns)?;
+        let mut wide = Self::create(disk, path, header, columns)?;
         let (mut piece, mut out, mut ends) = (Vec::new(), Vec::new(), RowEnds::default());
         let mut at = header_bytes;
         while at < self.bytes {
@@ -174,7 +173,8 @@ impl Part {
         if wide.rows != self.rows {
             return Err(TableError::Changed);
         }
-        wide.sync()?;
+        // Of a file that takes no place yet nothing is lost: the next try writes another one.
+        wide.file.sync()?;
         wide.left = wide.file.stat()?;
         Ok(wide)
     }

@@ -12,6 +12,8 @@ pub mod checkpoint;
 mod day;
 mod files;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use checkpoint::{Checkpoint, PartState, Received};
 pub use day::{Figures, PART_ROWS, Snapshot, SnapshotPart, Table, TableError, TableOptions};

@@ -1,14 +1,22 @@
 //! The real program in a directory of its own: started, asked, stopped or
 //! killed, and gone when the test ends.
+#![allow(
+    dead_code,
+    reason = "each binary that takes this file uses its own part of it"
+)]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The read token of every test server.
 pub const TOKEN: &str = "test-token";
+
+/// The headers of a request.
+pub type Headers<'a> = &'a [(&'a str, &'a str)];
 
 /// A directory for a server's files; removed when dropped.
 pub struct Place {
@@ -73,6 +81,13 @@ impl Place {
         Server::start(self.command())
     }
 
+    /// Starts it under the configuration `text`.
+    pub fn start_with(&self, text: &str) -> Server {
+        let mut command = self.command();
+        command.arg("--config").arg(self.config(text));
+        Server::start(command)
+    }
+
     /// All of a folder's files that end with `ending`, by name, one after the other.
     pub fn read_all(&self, folder: &str, ending: &str) -> String {
         let mut paths: Vec<_> = std::fs::read_dir(self.output().join(folder))
@@ -87,6 +102,13 @@ impl Place {
             .collect()
     }
 
+    /// The path of the one CSV file of `lessonly`.
+    pub fn csv_path(&self) -> PathBuf {
+        let dir = std::fs::read_dir(self.output().join("csv/lessonly")).expect("a folder");
+        let mut paths = dir.map(|entry| entry.expect("an entry").path());
+        paths.next().expect("a table")
+    }
+
     /// The one CSV file of `lessonly`.
     pub fn csv(&self) -> String {
         self.read_all("csv/lessonly", ".csv")
@@ -97,6 +119,7 @@ impl Place {
 pub struct Server {
     child: Child,
     pub url: String,
+    stdout: Option<JoinHandle<String>>,
     log: PathBuf,
 }
 
@@ -116,8 +139,13 @@ impl Server {
             .expect("the program");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
         let first = lines.next().and_then(Result::ok).unwrap_or_default();
-        // The rest is read away, so that the program never waits for us.
-        std::thread::spawn(move || lines.for_each(drop));
+        // The rest is read as it comes, so that the program never waits for us.
+        let rest = first.clone() + "\n";
+        let stdout = std::thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .fold(rest, |text, line| text + &line + "\n")
+        });
         let Some(url) = first.strip_prefix("listening on ") else {
             let _ = child.kill();
             let status = child.wait();
@@ -128,6 +156,7 @@ impl Server {
         Self {
             url: url.to_owned(),
             child,
+            stdout: Some(stdout),
             log,
         }
     }
@@ -135,6 +164,12 @@ impl Server {
     /// The process that was started. Under a wrapper that is the wrapper.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// All that it wrote to standard output, once it ended.
+    pub fn stdout(&mut self) -> String {
+        let stdout = self.stdout.take().expect("asked once");
+        stdout.join().expect("a text")
     }
 
     /// What it logged so far.
@@ -157,6 +192,11 @@ impl Server {
     /// Asks it to stop and waits for its end, 20 s at most.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);
+        self.wait()
+    }
+
+    /// Waits for its end, 20 s at most.
+    pub fn wait(&mut self) -> ExitStatus {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             if let Some(status) = self.child.try_wait().expect("its state") {
@@ -176,7 +216,7 @@ impl Server {
         self.post_to("lessonly", body.as_bytes(), &[])
     }
 
-    pub fn post_to(&self, source: &str, body: &[u8], headers: &[(&str, &str)]) -> Answer {
+    pub fn post_to(&self, source: &str, body: &[u8], headers: Headers) -> Answer {
         let mut request = agent().post(format!("{}/hooks/{source}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -184,12 +224,22 @@ impl Server {
         Answer::of(request.send(body))
     }
 
+    /// A HEAD with the read token and `headers`.
+    pub fn head_with(&self, path: &str, headers: Headers) -> Answer {
+        let token = format!("Bearer {TOKEN}");
+        let mut request = agent().head(format!("{}{path}", self.url));
+        for (name, value) in headers.iter().chain(&[("authorization", token.as_str())]) {
+            request = request.header(*name, *value);
+        }
+        Answer::of(request.call())
+    }
+
     /// A GET with the read token.
     pub fn get(&self, path: &str) -> Answer {
         self.get_with(path, &[("authorization", &format!("Bearer {TOKEN}"))])
     }
 
-    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub fn get_with(&self, path: &str, headers: Headers) -> Answer {
         let mut request = agent().get(format!("{}{path}", self.url));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -225,6 +275,14 @@ pub struct Answer {
 }
 
 impl Answer {
+    pub fn new(status: u16, headers: ureq::http::HeaderMap, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            headers,
+            body,
+        }
+    }
+
     fn of(response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Self {
         let mut response = response.expect("an answer");
         let mut body = Vec::new();
@@ -244,6 +302,11 @@ impl Answer {
         std::str::from_utf8(&self.body).expect("a text")
     }
 
+    /// The body with `ID` for every id in it.
+    pub fn masked(&self) -> String {
+        mask(self.text(), 32, "ID")
+    }
+
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .get(name)
@@ -253,4 +316,20 @@ impl Answer {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("JSON")
     }
+}
+
+/// `text` with `name` for every run of as many hexadecimal digits.
+pub fn mask(text: &str, digits: usize, name: &str) -> String {
+    let (mut masked, mut run) = (String::new(), String::new());
+    for letter in text.chars().chain(['\0']) {
+        if letter.is_ascii_digit() || ('a'..='f').contains(&letter) {
+            run.push(letter);
+            continue;
+        }
+        masked += if run.len() == digits { name } else { &run };
+        run.clear();
+        masked.push(letter);
+    }
+    masked.pop();
+    masked
 }

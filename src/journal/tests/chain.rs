@@ -1,0 +1,202 @@
+//! Segments that follow each other.
+
+use super::*;
+
+/// Three days, a segment each.
+fn three() -> Place {
+    let place = Place::new();
+    let mut journal = place.open();
+    for day in 23..26 {
+        for n in 0..2 {
+            let payload = format!(r#"{{"day":{day},"n":{n}}}"#);
+            store(
+                &mut journal,
+                &payload,
+                &format!("2026-11-{day}T12:00:00.000Z"),
+            );
+        }
+    }
+    place
+}
+
+#[track_caller]
+fn damaged(place: &Place, name: &str, offset: u64, what: &str) {
+    match place.try_open() {
+        Err(RecoveryError::Damaged {
+            path,
+            offset: told,
+            what: why,
+        }) => {
+            assert_eq!((path, told), (place.path(name), offset), "{why}");
+            assert!(why.contains(what), "{why}");
+        }
+        Err(error) => panic!("{error}"),
+        Ok(_) => panic!("it starts"),
+    }
+}
+
+#[test]
+fn a_segment_in_the_middle_is_missing() {
+    let place = three();
+    place.remove("journal/2026-11-24.jsonl");
+    damaged(
+        &place,
+        "journal/2026-11-25.jsonl",
+        0,
+        "segment 3 follows segment 1",
+    );
+}
+
+#[test]
+fn the_first_segments_may_be_put_away() {
+    let place = three();
+    place.remove("journal/2026-11-23.jsonl");
+    let mut journal = place.open();
+    assert_eq!(
+        (journal.shared().last_seq().0, payloads(&journal).len()),
+        (6, 4)
+    );
+    store(&mut journal, r#"{"n":7}"#, "2026-11-25T13:00:00.000Z");
+    assert_eq!(place.open().shared().last_seq().0, 7);
+}
+
+#[test]
+fn a_segment_is_shorter_than_the_next_one_says() {
+    let place = three();
+    let name = "journal/2026-11-24.jsonl";
+    let whole = place.read(name);
+    for cut in [whole.len() - 1, 150] {
+        place.write(name, &whole[..cut]);
+        damaged(&place, name, cut as u64, "bytes of it were stored");
+    }
+    // What stands behind the length that the next one says does not count.
+    place.write(name, [&whole, &b"anything"[..]].concat());
+    assert_eq!(payloads(&place.open()).len(), 6);
+}
+
+#[test]
+fn every_changed_byte_of_a_segment_before_the_last_stops_the_start() {
+    let place = three();
+    let name = "journal/2026-11-23.jsonl";
+    let whole = place.read(name);
+    let first = whole.iter().position(|&b| b == b'\n').unwrap();
+    for byte in first..whole.len() {
+        let mut found = whole.clone();
+        found[byte] ^= 1;
+        place.write(name, &found);
+        let line = whole[..byte]
+            .iter()
+            .rposition(|&b| b == b'\n')
+            .map_or(0, |n| n + 1);
+        match place.try_open() {
+            Err(RecoveryError::Damaged { path, offset, .. }) => {
+                assert_eq!(
+                    (path, offset),
+                    (place.path(name), line as u64),
+                    "byte {byte}"
+                );
+            }
+            Err(error) => panic!("byte {byte}: {error}"),
+            Ok(_) => panic!("byte {byte}: it starts"),
+        }
+    }
+}
+
+#[test]
+fn a_first_line_that_was_never_finished_is_taken_away() {
+    let place = three();
+    let bytes = place.read("journal/2026-11-25.jsonl").len();
+    let whole = format!(
+        r#"{{"rowhook":1,"segment":4,"day":"2026-11-26","first_seq":7,"previous":{{"segment":3,"bytes":{bytes}}}}}"#
+    ) + "\n";
+    let name = "journal/2026-11-26.jsonl";
+    for cut in 0..whole.len() {
+        let mut zeros = whole.clone().into_bytes();
+        zeros[cut..].fill(0);
+        for found in [whole.as_bytes()[..cut].to_vec(), zeros] {
+            place.write(name, found);
+            let journal = place.open();
+            assert_eq!(
+                (journal.shared().last_seq().0, payloads(&journal).len()),
+                (6, 6)
+            );
+            assert_eq!(place.names("journal").len(), 3, "cut at {cut}");
+        }
+    }
+    // Whole, without an event yet, it is the place to go on.
+    place.write(name, &whole);
+    let mut journal = place.open();
+    store(&mut journal, r#"{"n":7}"#, "2026-11-26T12:00:00.000Z");
+    assert_eq!(place.names("journal").len(), 4);
+    assert!(place.text(name).starts_with(&whole));
+    assert_eq!(payloads(&place.open()).len(), 7);
+}
+
+#[test]
+fn other_formats_and_first_lines_are_refused() {
+    let place = three();
+    let name = "journal/2026-11-25.jsonl";
+    let whole = place.text(name);
+    place.write(name, whole.replacen(r#""rowhook":1"#, r#""rowhook":2"#, 1));
+    damaged(&place, name, 0, "format version 2");
+    place.write(
+        name,
+        whole.replacen(r#""first_seq":5"#, r#""first_seq":6"#, 1),
+    );
+    damaged(&place, name, 0, "starts with seq 6, expected 5");
+    place.write(name, whole.replacen(r#"{"rowhook""#, r#"{ "rowhook""#, 1));
+    damaged(&place, name, 0, "not as it was written");
+    place.write(name, whole.split_once('\n').unwrap().1);
+    damaged(&place, name, 0, "first line");
+    place.write(name, &whole);
+    place.write("journal/notes.txt", "mine");
+    place.write("journal/2026-11-25.jsonl~", "mine");
+    assert_eq!(payloads(&place.open()).len(), 6);
+}
+
+/// The first line has no check of its own; its day stands in the file's name too.
+#[test]
+fn a_day_that_the_name_does_not_have_is_refused() {
+    let place = three();
+    let name = "journal/2026-11-25.jsonl";
+    let whole = place.text(name);
+    place.write(name, whole.replacen("2026-11-25", "2026-11-35", 1));
+    damaged(&place, name, 0, "first line");
+    place.write(name, whole.replacen("2026-11-25", "2026-11-24", 1));
+    damaged(&place, name, 0, "");
+}
+
+#[test]
+fn a_start_reads_on_from_the_checkpoint_over_segments() {
+    let place = Place::new();
+    let mut journal = place.open();
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    journal.checkpoint().unwrap();
+    store(&mut journal, r#"{"n":2}"#, NOON);
+    store(&mut journal, r#"{"n":3}"#, "2026-11-24T12:00:00.000Z");
+    store(&mut journal, r#"{"n":4}"#, "2026-11-25T12:00:00.000Z");
+    drop(journal);
+    for _ in 0..2 {
+        let (mut journal, opened) = place.try_open().unwrap();
+        assert_eq!(opened.checked, 3);
+        for n in 1..=4 {
+            let payload = format!(r#"{{"n":{n}}}"#);
+            let now = "2026-11-25T12:00:00.000Z";
+            assert_eq!(store(&mut journal, &payload, now), stored(0, 1), "{n}");
+        }
+    }
+    // A checkpoint and nothing since: nothing to read, the stamps go on.
+    let mut journal = place.open();
+    journal.checkpoint().unwrap();
+    drop(journal);
+    let (mut journal, opened) = place.try_open().unwrap();
+    assert_eq!(opened.checked, 0);
+    store(&mut journal, r#"{"n":5}"#, "2026-11-25T11:00:00.000Z");
+    let text = place.text("journal/2026-11-25.jsonl");
+    assert!(
+        text.lines()
+            .last()
+            .unwrap()
+            .contains("2026-11-25T12:00:00.000Z")
+    );
+}

@@ -1,0 +1,256 @@
+//! A disk that fails, and has room again.
+
+use super::*;
+use crate::disk::tests::{EIO, ENOSPC, Faults, Op, faulty};
+use crate::journal::Health;
+
+fn open_faulty(place: &Place) -> (Journal, Arc<Faults>) {
+    let (disk, faults) = faulty();
+    let journal = open(disk, place.layout(), options()).unwrap().0;
+    (journal, faults)
+}
+
+#[test]
+fn a_failed_batch_fails_whole_and_only_with_what_waits() {
+    for (op, errno) in [(Op::Write, ENOSPC), (Op::Write, EIO), (Op::Sync, EIO)] {
+        let place = Place::new();
+        let (mut journal, faults) = open_faulty(&place);
+        store(&mut journal, r#"{"n":1}"#, NOON);
+        let good = journal.shared().end();
+        faults.fail(Some(op), ".jsonl", 0, 1, errno);
+        let verdicts = journal.commit(
+            &[
+                one(r#"{"n":2}"#),
+                one(r#"{"n":2}"#),
+                one(r#"{"n":1}"#),
+                many(&[r#"{"n":1}"#, r#"{"n":3}"#]),
+                many(&[r#"{"n":1}"#, r#"{"n":1}"#]),
+                many(&[r#"{"n":1}"#, r#"{"n":2}"#]),
+            ],
+            at(NOON),
+        );
+        let failed = Verdict::Failed;
+        assert_eq!(
+            verdicts,
+            [failed, failed, stored(0, 1), failed, stored(0, 2), failed]
+        );
+        assert_eq!(journal.shared().end(), good);
+        assert!(journal.is_broken());
+        let Health::Failing(why) = journal.shared().health() else {
+            panic!("it is said to be well");
+        };
+        assert!(why.contains(&format!("os error {errno}")), "{why}");
+        // Not even tried, as long as nobody made sure of the disk.
+        let before = faults.done();
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, NOON), failed);
+        assert_eq!(store(&mut journal, r#"{"n":1}"#, NOON), stored(0, 1));
+        assert_eq!(faults.done(), before);
+
+        journal.recover(at(NOON)).unwrap();
+        assert_eq!(journal.shared().health(), Health::Ready);
+        let text = place.text("journal/2026-11-23.2.jsonl");
+        let good = good.0.offset;
+        assert_eq!(
+            text,
+            format!(
+                r#"{{"rowhook":1,"segment":2,"day":"2026-11-23","first_seq":2,"previous":{{"segment":1,"bytes":{good}}}}}"#
+            ) + "\n"
+        );
+        assert_eq!(
+            place.read("journal/2026-11-23.jsonl").len() as u64,
+            good,
+            "the failed batch is still there"
+        );
+        let again = journal.commit(&[one(r#"{"n":3}"#), one(r#"{"n":2}"#)], at(NOON));
+        assert_eq!(again, [stored(1, 0), stored(1, 0)]);
+        let wanted = [r#"{"n":1}"#, r#"{"n":3}"#, r#"{"n":2}"#];
+        assert_eq!(payloads(&journal), wanted);
+        drop(journal);
+        let mut journal = place.open();
+        assert_eq!(payloads(&journal), wanted);
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, NOON), stored(0, 1));
+        assert_eq!(
+            place.names("journal"),
+            ["2026-11-23.2.jsonl", "2026-11-23.jsonl"]
+        );
+    }
+}
+
+#[test]
+fn readers_stop_where_the_next_segment_says() {
+    let place = Place::new();
+    let (mut journal, faults) = open_faulty(&place);
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    faults.fail(Some(Op::Sync), ".jsonl", 0, 1, EIO);
+    store(&mut journal, r#"{"n":2}"#, NOON);
+    // It cannot be cut either: the whole failed batch stays in the file.
+    faults.fail(Some(Op::SetLen), "", 0, 1, EIO);
+    journal.recover(at(NOON)).unwrap();
+    assert!(
+        place
+            .text("journal/2026-11-23.jsonl")
+            .contains(r#"{"n":2}"#)
+    );
+    store(&mut journal, r#"{"n":3}"#, NOON);
+    assert_eq!(payloads(&journal), [r#"{"n":1}"#, r#"{"n":3}"#]);
+    drop(journal);
+    for lost in ["nothing", "state"] {
+        place.remove(lost);
+        let mut journal = place.open();
+        assert_eq!(payloads(&journal), [r#"{"n":1}"#, r#"{"n":3}"#]);
+        assert_eq!(store(&mut journal, r#"{"n":3}"#, NOON), stored(0, 1));
+    }
+    let mut journal = place.open();
+    assert_eq!(store(&mut journal, r#"{"n":2}"#, NOON), stored(1, 0));
+}
+
+#[test]
+fn a_failed_start_of_the_day_is_tried_again() {
+    for (op, path) in [
+        (Op::Make, "2026-11-24"),
+        (Op::Write, "2026-11-24"),
+        (Op::Sync, "2026-11-24"),
+        (Op::SyncDir, "journal"),
+    ] {
+        let place = Place::new();
+        let (mut journal, faults) = open_faulty(&place);
+        store(&mut journal, r#"{"n":1}"#, NOON);
+        faults.fail(Some(op), path, 0, 1, EIO);
+        let next = "2026-11-24T00:00:00.000Z";
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, next), Verdict::Failed);
+        assert_eq!(place.names("journal"), ["2026-11-23.jsonl"]);
+        journal.recover(at(next)).unwrap();
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, next), stored(1, 0));
+        assert_eq!(
+            place.names("journal"),
+            ["2026-11-23.jsonl", "2026-11-24.jsonl"]
+        );
+        drop(journal);
+        assert_eq!(payloads(&place.open()).len(), 2);
+    }
+}
+
+#[test]
+fn a_full_disk_is_proved_before_a_segment_is_made() {
+    let place = Place::new();
+    let (mut journal, faults) = open_faulty(&place);
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    faults.fail(Some(Op::Write), "", 0, u64::MAX, ENOSPC);
+    let large = format!(r#"{{"n":"{}"}}"#, "x".repeat(600_000));
+    assert_eq!(store(&mut journal, &large, NOON), Verdict::Failed);
+    for _ in 0..3 {
+        let error = journal.recover(at(NOON)).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(ENOSPC));
+        assert!(journal.is_broken());
+    }
+    assert_eq!(place.names("journal"), ["2026-11-23.jsonl"]);
+    // There is room for a little, but not for what was refused.
+    faults.fail(Some(Op::Write), "", 1, u64::MAX, ENOSPC);
+    journal.recover(at(NOON)).unwrap_err();
+    faults.clear();
+    journal.recover(at(NOON)).unwrap();
+    assert_eq!(store(&mut journal, &large, NOON), stored(1, 0));
+    assert_eq!(payloads(&place.open()), [r#"{"n":1}"#, &large]);
+}
+
+/// Whatever fails for however long: what was answered is there, and the start goes on.
+#[test]
+fn a_disk_that_fails_for_a_while_loses_nothing() {
+    let mut refused = Vec::new();
+    for skip in 0..40 {
+        for count in 1..12 {
+            let place = Place::new();
+            let (mut journal, faults) = open_faulty(&place);
+            faults.fail(None, "", skip, count, EIO);
+            let mut answered = Vec::new();
+            for n in 0..8 {
+                let hour = 20 + n;
+                let now = format!("2026-11-{}T{:02}:00:00.000Z", 23 + hour / 24, hour % 24);
+                let payload = format!(r#"{{"n":{n}}}"#);
+                if store(&mut journal, &payload, &now) != Verdict::Failed {
+                    answered.push(payload);
+                }
+                let _ = journal.recover(at(&now));
+                if n % 3 == 2 {
+                    let _ = journal.checkpoint();
+                }
+            }
+            assert_eq!(payloads(&journal), answered, "{skip}, {count}");
+            let broken = journal.is_broken();
+            drop(journal);
+            match place.try_open() {
+                Ok((journal, _)) => {
+                    let found = payloads(&journal);
+                    assert_eq!(found[..answered.len()], answered, "{skip}, {count}");
+                    assert!(found.len() == answered.len() || broken, "{skip}, {count}");
+                }
+                Err(error) => refused.push(format!("{skip}, {count}: {error}")),
+            }
+        }
+    }
+    assert!(
+        refused.is_empty(),
+        "{} times it did not start again, first after {}",
+        refused.len(),
+        refused[0]
+    );
+}
+
+/// Killed after any operation: what was answered is there, and nothing twice.
+#[test]
+fn killed_at_any_moment_nothing_is_lost() {
+    for moment in 0.. {
+        let place = Place::new();
+        let (disk, faults) = faulty();
+        faults.die_after(moment);
+        let mut answered = Vec::new();
+        if let Ok((mut journal, _)) = open(disk, place.layout(), options()) {
+            for n in 0..6 {
+                let now = format!("2026-11-{}T12:00:00.000Z", 23 + n / 4);
+                let (a, b) = (format!(r#"{{"n":{n}}}"#), format!(r#"{{"m":{n}}}"#));
+                if journal.commit(&[many(&[&a, &b])], at(&now)) != [Verdict::Failed] {
+                    answered.extend([a, b]);
+                }
+                if n % 2 == 1 {
+                    let _ = journal.checkpoint();
+                }
+            }
+        }
+        let alive = answered.len() == 12;
+        let mut journal = place.open();
+        let found = payloads(&journal);
+        assert_eq!(found[..answered.len()], answered, "after {moment}");
+        assert!(found.len() <= answered.len() + 2 && found.len().is_multiple_of(2));
+        for payload in &found {
+            let verdict = store(&mut journal, payload, "2026-11-25T12:00:00.000Z");
+            assert_eq!(verdict, stored(0, 1), "after {moment}");
+        }
+        if alive && moment > 60 {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_that_fails_costs_no_id() {
+    for path in ["seen", "journal.json"] {
+        for op in [Op::Make, Op::Write, Op::Sync, Op::SyncDir] {
+            let place = Place::new();
+            let (mut journal, faults) = open_faulty(&place);
+            store(&mut journal, r#"{"n":1}"#, NOON);
+            faults.fail(Some(op), path, 0, 1, EIO);
+            let _ = journal.checkpoint();
+            store(&mut journal, r#"{"n":2}"#, NOON);
+            journal.checkpoint().unwrap();
+            store(&mut journal, r#"{"n":3}"#, NOON);
+            journal.checkpoint().unwrap();
+            drop(journal);
+            let (mut journal, opened) = place.try_open().unwrap();
+            assert_eq!(opened.checked, 0);
+            for n in 1..=3 {
+                let verdict = store(&mut journal, &format!(r#"{{"n":{n}}}"#), NOON);
+                assert_eq!(verdict, stored(0, 1), "{op:?} of {path}: {n}");
+            }
+        }
+    }
+}

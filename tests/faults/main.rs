@@ -1,0 +1,18 @@
+//! What needs more than cargo: root, strace and mount. Run it with
+//! `cargo test --features faults --test faults`; each test says what it misses.
+
+#[path = "../it/audit.rs"]
+mod audit;
+#[path = "../it/flood.rs"]
+mod flood;
+#[path = "../../benches/load/generator.rs"]
+mod generator;
+#[path = "../it/server.rs"]
+mod server;
+
+mod bomb;
+mod full;
+mod injected;
+mod order;
+mod readonly;
+mod tools;
