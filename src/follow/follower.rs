@@ -263,14 +263,13 @@ impl Follower {
         if !self.catalog.is_closed(&key.0, key.1) {
             return Ok(false);
         }
-        let through = match self.closed.get(key) {
-            Some(through) => *through,
-            None => {
-                let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)?;
-                let through = state.map_or(Seq(0), |state| state.seq);
-                self.closed.insert(key.clone(), through);
-                through
-            }
+        let through = if let Some(through) = self.closed.get(key) {
+            *through
+        } else {
+            let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)?;
+            let through = state.map_or(Seq(0), |state| state.seq);
+            self.closed.insert(key.clone(), through);
+            through
         };
         Ok(seq <= through)
     }

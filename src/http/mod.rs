@@ -16,7 +16,7 @@ pub mod problem;
 
 use crate::config::{Secret, Settings};
 use crate::disk::SharedDisk;
-use crate::event::{IdKey, SourceName, Timestamp};
+use crate::event::{IdKey, Preset, SourceName, Timestamp};
 use crate::flatten::Rules;
 use crate::follow::Handle;
 use crate::journal::{Health, Shared};
@@ -63,9 +63,14 @@ impl App {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// The rules of a source's tables.
+    /// The rules of a source's tables; a source that is not configured any more is generic.
     fn rules(&self, source: &SourceName) -> Rules {
-        rules_of(&self.settings, source)
+        let preset = self
+            .settings
+            .sources
+            .get(source)
+            .map_or(Preset::Generic, |s| s.preset);
+        rules_of(&self.settings, preset)
     }
 
     /// Whether events can be stored now, and if not, why.
@@ -92,14 +97,11 @@ impl App {
     }
 }
 
-/// The rules of a source's tables; a source that is not configured any more is generic.
+/// The rules of the tables of a source with this preset.
 #[must_use]
-pub fn rules_of(settings: &Settings, source: &SourceName) -> Rules {
+pub fn rules_of(settings: &Settings, preset: Preset) -> Rules {
     Rules {
-        preset: settings
-            .sources
-            .get(source)
-            .map_or_else(Default::default, |s| s.preset),
+        preset,
         columns_max: settings.limits.columns_max,
         guard: settings.csv.formula_guard,
         bom: settings.csv.bom,

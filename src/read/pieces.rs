@@ -134,17 +134,16 @@ impl Pieces {
                         range.start += self.skip;
                         self.skip = 0;
                     }
-                    let file = match file {
-                        Some(file) => file,
-                        None => {
-                            let file = self.disk.open(&path, Open::Read)?;
-                            if file.stat()?.modified_ns != modified_ns {
-                                let what =
-                                    format!("{}: the file was changed meanwhile", path.display());
-                                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-                            }
-                            file
+                    let file = if let Some(file) = file {
+                        file
+                    } else {
+                        let file = self.disk.open(&path, Open::Read)?;
+                        if file.stat()?.modified_ns != modified_ns {
+                            let what =
+                                format!("{}: the file was changed meanwhile", path.display());
+                            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
                         }
+                        file
                     };
                     let (at, end) = (range.start, range.end);
                     let current = Current {

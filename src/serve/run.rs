@@ -3,16 +3,17 @@
 use super::{secrets, threads};
 use crate::config::{Auth, Settings};
 use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
-use crate::event::Timestamp;
-use crate::follow::{FollowOptions, Follower};
+use crate::event::{Preset, SourceName, Timestamp};
+use crate::follow::{FollowOptions, Follower, Handle};
 use crate::http::{App, common_headers, routes, rules_of};
 use crate::journal::refused::Refused;
-use crate::journal::{Options, RecoveryError, open};
+use crate::journal::{Options, RecoveryError, Shared, open};
 use crate::layout::Layout;
 use crate::receive::{Queue, Waiting};
 use crate::table::PART_ROWS;
 use actix_web::{HttpServer, web};
-use governor::{Quota, RateLimiter};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -197,33 +198,7 @@ fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
         Timestamp::now(),
     );
     let refused = refused.map_err(at(layout.rejected_dir()))?;
-    let sources = settings
-        .sources
-        .keys()
-        .map(|name| (name.clone(), rules_of(&settings, name)))
-        .collect();
-    let other = crate::event::SourceName::new("other").map_err(io::Error::other)?;
-    let others = rules_of(
-        &Settings {
-            sources: std::collections::BTreeMap::new(),
-            ..settings.clone()
-        },
-        &other,
-    );
-    let follow = FollowOptions {
-        zone,
-        sources,
-        others,
-        part_rows: PART_ROWS,
-    };
-    let opened = Follower::open(
-        disk.clone(),
-        layout.clone(),
-        follow,
-        shared.clone(),
-        Instant::now(),
-    );
-    let (follower, tables) = opened.map_err(at(layout.tables_dir()))?;
+    let (follower, tables) = open_tables(&settings, &disk, &layout, &shared)?;
     let deliveries = Arc::new(Queue::default());
     let refusals = Arc::new(Queue::default());
     let stop = Arc::new(AtomicBool::new(false));
@@ -234,16 +209,9 @@ fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
     } else {
         None
     };
-    let rates = settings.sources.values().filter_map(|source| {
-        let rate = source.requests_per_second_max?;
-        Some((
-            source.name.clone(),
-            RateLimiter::direct(Quota::per_second(rate)),
-        ))
-    });
     let app = App {
         waiting: Waiting::new(settings.limits.waiting_bytes_max),
-        rates: rates.collect(),
+        rates: rates(&settings),
         draining: Arc::new(AtomicBool::new(false)),
         journal: shared,
         settings,
@@ -263,6 +231,47 @@ fn prepare(settings: Settings, parts: Parts) -> Result<Opened, ServeError> {
         stop,
         _lock: lock,
     })
+}
+
+fn open_tables(
+    settings: &Settings,
+    disk: &SharedDisk,
+    layout: &Layout,
+    shared: &Arc<Shared>,
+) -> Result<(Follower, Handle), ServeError> {
+    let sources = settings
+        .sources
+        .values()
+        .map(|s| (s.name.clone(), rules_of(settings, s.preset)));
+    let options = FollowOptions {
+        zone: settings.timezone,
+        sources: sources.collect(),
+        others: rules_of(settings, Preset::Generic),
+        part_rows: PART_ROWS,
+    };
+    Follower::open(
+        disk.clone(),
+        layout.clone(),
+        options,
+        shared.clone(),
+        Instant::now(),
+    )
+    .map_err(|error| ServeError::Path {
+        path: layout.tables_dir(),
+        error,
+    })
+}
+
+/// The rates of sources that have one.
+fn rates(settings: &Settings) -> BTreeMap<SourceName, DefaultDirectRateLimiter> {
+    let rates = settings.sources.values().filter_map(|source| {
+        let rate = source.requests_per_second_max?;
+        Some((
+            source.name.clone(),
+            RateLimiter::direct(Quota::per_second(rate)),
+        ))
+    });
+    rates.collect()
 }
 
 /// Without its key no id of the journal can be made again: what was stored before is not known as a duplicate any more.

@@ -449,9 +449,7 @@ impl Table {
             &header,
             width,
         );
-        let done = wide
-            .map_err(TableError::from)
-            .and_then(|wide| self.put_wider(wide));
+        let done = wide.and_then(|wide| self.put_wider(wide));
         if done.is_err() {
             let _ = self.disk.remove(&path);
         }
