@@ -20,7 +20,7 @@ say "parts that the tests need"
 missing=()
 need strace strace
 need mount mount
-need curl curl
+need chattr e2fsprogs
 need cc gcc
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing: ${missing[*]}"
