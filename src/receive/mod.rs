@@ -3,7 +3,7 @@
 //!
 //! - [`waiting`]: a bound on all bodies that are being read or wait
 //! - [`body`]: bytes as they come in, decompressed, bounded
-//! - [`parse`]: the body as events: JSON, or a form
+//! - [`mod@parse`]: the body as events: JSON, or a form
 //! - [`identity`]: what makes two events the same
 //! - [`queue`], [`handover`]: on the way to the threads that store
 
