@@ -35,8 +35,6 @@ pub struct FollowOptions {
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
-/// How long after midnight a day's table is closed: a batch that was stamped before may still come.
-const CLOSE_AFTER_MS: i64 = 2_000;
 /// A table that could not be written is tried again after this.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// Tables that are caught up in one step: each has a file open until its day is closed.
@@ -65,7 +63,7 @@ pub struct Follower {
     pub(super) tables: HashMap<Key, Tracked>,
     requests: Receiver<Request>,
     waiting: Vec<Request>,
-    today: Option<Day>,
+    pub(super) today: Option<Day>,
     /// The end of the journal when this follower was opened: until it has read that far, tables are not looked after, because
     /// what their files hold beyond their checkpoints is compared with all that the journal gives.
     opened_end: Cursor,
@@ -275,7 +273,7 @@ impl Follower {
     }
 
     /// Begins to look after the table of a record that was not looked after: it reads on by itself from here.
-    fn track(&mut self, key: Key, start: Cursor, clock: Instant) {
+    pub(super) fn track(&mut self, key: Key, start: Cursor, clock: Instant) {
         self.tables.insert(key, Tracked::failed(start, clock));
     }
 
@@ -292,7 +290,7 @@ impl Follower {
     }
 
     /// Writes the rows that wait, widening the file if that is allowed now.
-    fn flush(&mut self, key: &Key, clock: Instant, force: bool) {
+    pub(super) fn flush(&mut self, key: &Key, clock: Instant, force: bool) {
         let (seq, at) = (self.seq, self.at);
         let Some(tracked) = self.tables.get_mut(key) else {
             return;
@@ -465,84 +463,6 @@ impl Follower {
             Err(error) => {
                 tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more");
             }
-        }
-    }
-
-    /// At midnight: closes the tables of the days before, and begins those of today. Returns whether a day began.
-    fn turn_day(&mut self, now: Timestamp, clock: Instant) -> bool {
-        let today = now.day(self.options.zone);
-        let catching_up = self
-            .tables
-            .values()
-            .any(|t| t.behind.is_some() && t.due <= clock);
-        if catching_up {
-            return false;
-        }
-        let begins = self.today != Some(today);
-        if begins {
-            self.today = Some(today);
-            self.begin_day(today, clock);
-        }
-        let over: Vec<Key> = self
-            .tables
-            .iter()
-            .filter(|(key, t)| t.is_current() && key.1 < today && self.has_left(key.1))
-            .map(|(k, _)| k.clone())
-            .collect();
-        for key in over {
-            let end = Timestamp::start_of(key.1.plus(1), self.options.zone);
-            if now.millis() >= end.millis() + CLOSE_AFTER_MS {
-                self.close(&key, clock);
-            }
-        }
-        begins
-    }
-
-    /// Whether nothing of `day` is still to be read, as far as the journal goes on in order.
-    fn has_left(&self, day: Day) -> bool {
-        let later = |segment: crate::journal::segment::Segment| segment.day > day;
-        self.at >= self.shared.end().0 || self.shared.segment(self.at.segment).is_some_and(later)
-    }
-
-    /// Sources that have tables get one for today too, so that the file of the day is there every morning.
-    fn begin_day(&mut self, today: Day, clock: Instant) {
-        let sources: Vec<SourceName> = self.options.sources.keys().cloned().collect();
-        for source in sources {
-            if self.catalog.knows(source.as_str())
-                && !self.tables.contains_key(&(source.clone(), today))
-            {
-                self.track((source, today), self.at, clock);
-            }
-        }
-    }
-
-    fn close(&mut self, key: &Key, clock: Instant) {
-        self.flush(key, clock, true);
-        let Some(tracked) = self.tables.get_mut(key) else {
-            return;
-        };
-        let Some(table) = &mut tracked.table else {
-            return;
-        };
-        if table.has_waiting() {
-            return;
-        }
-        let closed = table.check().and_then(|()| table.checkpoint(true));
-        match closed {
-            Ok(()) => {
-                let figures = table.figures();
-                self.catalog.set(
-                    &key.0,
-                    key.1,
-                    Summary {
-                        figures,
-                        open: false,
-                    },
-                );
-                self.tables.remove(key);
-                tracing::info!(source = %key.0, day = %key.1, "closed the day");
-            }
-            Err(error) => self.trouble(key, &error, clock),
         }
     }
 }

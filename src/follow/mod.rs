@@ -9,6 +9,7 @@
 //! The only place that knows both the journal and the tables.
 
 pub mod catalog;
+mod days;
 mod follower;
 pub mod handle;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! - [`segment`]: the files, their first lines, their chain
 //! - [`seen`], `ids`: which events were stored, in memory and over restarts
 //! - [`writer`]: many events, one write, one sync
-//! - [`recovery`]: what a start finds, keeps, cuts or refuses
+//! - [`recovery`], `scan`: what a start finds, keeps, cuts or refuses
 //! - [`reader`]: from a position on, never past what is synced
 //! - [`refused`]: bodies that could not become events
 //!
@@ -16,6 +16,7 @@ pub mod reader;
 pub mod record;
 pub mod recovery;
 pub mod refused;
+mod scan;
 pub mod seen;
 pub mod segment;
 mod shared;

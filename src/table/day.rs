@@ -1,8 +1,8 @@
 //! One table, from its first row to its last.
 
 use super::checkpoint::{Checkpoint, PartState, Received};
-use super::files::{Part, is_start_of};
-use crate::disk::{Open, SharedDisk, SharedFile, beside, parent};
+use super::files::Part;
+use crate::disk::{SharedDisk, beside, parent};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::{Column, Columns, Flat, Rules};
 use crate::layout::Layout;
@@ -40,82 +40,41 @@ pub enum TableError {
 
 /// A table that is written to.
 pub struct Table {
-    disk: SharedDisk,
-    layout: Layout,
-    source: SourceName,
-    day: Day,
+    pub(super) disk: SharedDisk,
+    pub(super) layout: Layout,
+    pub(super) source: SourceName,
+    pub(super) day: Day,
     options: TableOptions,
     start: Vec<Column>,
-    columns: Columns,
+    pub(super) columns: Columns,
     flat: Flat,
     /// Parts that are full.
-    full: Vec<PartState>,
-    part: Part,
+    pub(super) full: Vec<PartState>,
+    pub(super) part: Part,
     /// Whether the files have names of their own beside the real ones: the table is being made anew.
-    beside: bool,
+    pub(super) beside: bool,
     /// Rows that are not in the file yet.
     waiting: Vec<u8>,
     waiting_rows: Vec<WaitingRow>,
     /// The last record that was pushed, and the last whose row is in the file.
     pushed: Seq,
     written: Seq,
-    received: Option<Received>,
+    pub(super) received: Option<Received>,
     /// Where whoever feeds the table should go on reading for what is not in its files.
     hint: (u64, u64),
     /// Bytes written since the last checkpoint; nothing when there is nothing to remember.
-    dirty: Option<u64>,
+    pub(super) dirty: Option<u64>,
 }
 
 /// A row that is not in the file yet.
 #[derive(Debug, Clone, Copy)]
-struct WaitingRow {
+pub(super) struct WaitingRow {
     /// Where it ends among the waiting bytes.
-    end: usize,
+    pub end: usize,
     /// How many columns it has.
-    columns: usize,
-    /// Its record.
-    seq: Seq,
-}
-
-/// A table in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Figures {
-    /// Rows of each part.
-    pub part_rows: Vec<u64>,
-    /// Columns of the last part.
     pub columns: usize,
-    /// Bytes of all parts on disk.
-    pub bytes: u64,
-    /// First and last receipt.
-    pub received: Option<Received>,
-}
-
-/// What a reader needs of a table, taken in one step.
-#[derive(Clone)]
-pub struct Snapshot {
-    /// The day.
-    pub day: Day,
-    /// The fingerprint of the rules.
-    pub rules: String,
-    /// Whether files start with a byte order mark.
-    pub bom: bool,
-    /// Names of all columns.
-    pub columns: Vec<String>,
-    /// The files.
-    pub parts: Vec<SnapshotPart>,
-    /// First and last receipt.
-    pub received: Option<Received>,
-}
-
-/// One file of a snapshot.
-#[derive(Clone)]
-pub struct SnapshotPart {
-    /// Its name.
-    pub path: PathBuf,
-    /// The open file, where it is the one that is written to.
-    pub file: Option<SharedFile>,
-    /// What it is.
-    pub state: PartState,
+    /// Its record.
+    pub seq: Seq,
 }
 
 impl Table {
@@ -365,7 +324,7 @@ impl Table {
     }
 
     /// The waiting rows that go into the file at hand.
-    fn fitting(&self) -> &[WaitingRow] {
+    pub(super) fn fitting(&self) -> &[WaitingRow] {
         let room = self.options.part_rows.saturating_sub(self.part.rows);
         let count = usize::try_from(room)
             .unwrap_or(usize::MAX)
@@ -415,62 +374,6 @@ impl Table {
         out
     }
 
-    /// Whether rows wait for a wider file.
-    #[must_use]
-    pub fn needs_widening(&self) -> bool {
-        self.wanted_width() > self.part.columns
-    }
-
-    /// The width that the last row which fits into the file needs.
-    fn wanted_width(&self) -> usize {
-        self.fitting()
-            .last()
-            .map_or(self.part.columns, |row| row.columns)
-    }
-
-    /// Writes the file anew beside itself with all columns that its rows need, and puts it in its place. A crash on the way
-    /// leaves the old file or the new one, and a checkpoint that knows both.
-    ///
-    /// # Errors
-    /// [`TableError::Changed`], or what the disk answers; the old file then still stands.
-    pub fn widen(&mut self) -> Result<(), TableError> {
-        let width = self.wanted_width();
-        self.part.settle()?;
-        self.part.check(&self.disk)?;
-        let (mut old_header, mut header) = (Vec::new(), Vec::new());
-        self.columns
-            .write_header(self.part.columns, &mut old_header);
-        self.columns.write_header(width, &mut header);
-        let path = beside(&self.part.path, "wider");
-        let wide = self.part.write_wider(
-            &self.disk,
-            path.clone(),
-            old_header.len() as u64,
-            &header,
-            width,
-        );
-        let done = wide.and_then(|wide| self.put_wider(wide));
-        if done.is_err() {
-            let _ = self.disk.remove(&path);
-        }
-        done
-    }
-
-    fn put_wider(&mut self, mut wide: Part) -> Result<(), TableError> {
-        if !self.beside {
-            self.part.sync()?;
-            self.state(Some(wide.state()))
-                .save(&self.disk, &self.layout)?;
-            self.part.check(&self.disk)?;
-        }
-        self.disk.rename(&wide.path, &self.part.path)?;
-        wide.path.clone_from(&self.part.path);
-        self.part = wide;
-        self.dirty = Some(self.dirty.unwrap_or(0));
-        self.disk.sync_dir(parent(&self.part.path))?;
-        Ok(())
-    }
-
     /// The file is full: the next one starts with all columns that its first row has.
     fn next_part(&mut self) -> Result<(), TableError> {
         self.part.settle()?;
@@ -494,32 +397,6 @@ impl Table {
     #[must_use]
     pub fn is_comparing(&self) -> bool {
         self.part.is_comparing()
-    }
-
-    /// Whether the files are what `state` says, each of them.
-    ///
-    /// # Errors
-    /// Whatever the disk answers.
-    pub fn is_as_left(disk: &SharedDisk, layout: &Layout, state: &Checkpoint) -> io::Result<bool> {
-        for (number, part) in (1..).zip(&state.parts) {
-            if disk.stat(&layout.csv(&state.source, state.day, number))? != Some(part.stat) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
-    /// Takes the files away that were made beside.
-    pub fn discard(&self) {
-        for number in (1..).take(self.full.len() + 1) {
-            let _ = self.disk.remove(&part_path(
-                &self.layout,
-                &self.source,
-                self.day,
-                number,
-                true,
-            ));
-        }
     }
 
     /// All rows there are have been pushed and appended: the file must now end with them.
@@ -588,145 +465,15 @@ impl Table {
             columns: self.columns.all()[..width].to_vec(),
         }
     }
-
-    /// Puts a table that was made beside in the place of what stands there. What is somebody else's is set aside first, with
-    /// `edited` in its name; without that text, what stands there is ours and goes.
-    ///
-    /// # Errors
-    /// Whatever the disk answers.
-    pub fn replace_old(&mut self, edited: Option<&str>) -> Result<Vec<PathBuf>, TableError> {
-        self.part.sync()?;
-        // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
-        // place knows that this was cut off.
-        self.beside = false;
-        self.state(None).save(&self.disk, &self.layout)?;
-        let mut aside = Vec::new();
-        let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
-        for number in 1..=parts {
-            let from = part_path(&self.layout, &self.source, self.day, number, true);
-            let to = self.layout.csv(&self.source, self.day, number);
-            if let Some(edited) = edited {
-                let ours = self.disk.open(&from, Open::Read)?;
-                aside.extend(self.set_aside(number, &ours, edited)?);
-            }
-            self.disk.rename(&from, &to)?;
-        }
-        self.part.path = self.layout.csv(&self.source, self.day, parts);
-        self.disk.sync_dir(&self.layout.csv_dir(&self.source))?;
-        self.dirty = Some(0);
-        Ok(aside)
-    }
-
-    /// Gives what stands under a part's name another one, unless it is the beginning of `ours`.
-    fn set_aside(
-        &self,
-        number: u32,
-        ours: &SharedFile,
-        edited: &str,
-    ) -> Result<Option<PathBuf>, TableError> {
-        let path = self.layout.csv(&self.source, self.day, number);
-        let there = match self.disk.open(&path, Open::Read) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(e.into()),
-        };
-        if is_start_of(&*there, &**ours)? {
-            return Ok(None);
-        }
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        for nth in 1.. {
-            let again = if nth == 1 {
-                String::new()
-            } else {
-                format!("-{nth}")
-            };
-            let aside = path.with_file_name(format!("{stem}.edited-{edited}{again}.csv"));
-            if self.disk.stat(&aside)?.is_none() {
-                self.disk.rename(&path, &aside)?;
-                return Ok(Some(aside));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The figures of the table as lists show them.
-    #[must_use]
-    pub fn figures(&self) -> Figures {
-        let parts = self.full.iter().copied().chain([self.part.state()]);
-        let (part_rows, bytes): (Vec<u64>, Vec<u64>) = parts.map(|p| (p.rows, p.bytes)).unzip();
-        Figures {
-            part_rows,
-            columns: self.part.columns,
-            bytes: bytes.iter().sum(),
-            received: self.received,
-        }
-    }
-
-    /// What a reader needs, in one step.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let state = self.state(None);
-        let mut snapshot = Snapshot::of(&state, &self.layout);
-        if let Some(last) = snapshot.parts.last_mut() {
-            last.file = Some(self.part.file.clone());
-        }
-        snapshot.columns.truncate(self.part.columns);
-        snapshot
-    }
 }
 
-fn part_path(layout: &Layout, source: &SourceName, day: Day, number: u32, hidden: bool) -> PathBuf {
+pub(super) fn part_path(
+    layout: &Layout,
+    source: &SourceName,
+    day: Day,
+    number: u32,
+    hidden: bool,
+) -> PathBuf {
     let path = layout.csv(source, day, number);
     if hidden { beside(&path, "new") } else { path }
-}
-
-impl Figures {
-    /// The figures of a table that is not written to any more.
-    #[must_use]
-    pub fn of(state: &Checkpoint) -> Self {
-        Self {
-            part_rows: state.parts.iter().map(|p| p.rows).collect(),
-            columns: state.parts.last().map_or(0, |p| p.columns),
-            bytes: state.parts.iter().map(|p| p.bytes).sum(),
-            received: state.received,
-        }
-    }
-
-    /// Rows of all parts.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.part_rows.iter().sum()
-    }
-}
-
-impl Snapshot {
-    /// The snapshot of a table that is not written to any more.
-    #[must_use]
-    pub fn of(state: &Checkpoint, layout: &Layout) -> Self {
-        let columns = state.parts.last().map_or(0, |p| p.columns);
-        Self {
-            day: state.day,
-            rules: state.rules.clone(),
-            bom: state.rules.contains("bom=true"),
-            columns: state
-                .columns
-                .iter()
-                .take(columns)
-                .map(|c| c.name.clone())
-                .collect(),
-            parts: (1..)
-                .zip(&state.parts)
-                .map(|(number, part)| SnapshotPart {
-                    path: layout.csv(&state.source, state.day, number),
-                    file: None,
-                    state: *part,
-                })
-                .collect(),
-            received: state.received,
-        }
-    }
 }

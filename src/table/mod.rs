@@ -11,9 +11,13 @@
 pub mod checkpoint;
 mod day;
 mod files;
+mod replace;
 pub mod rows;
+mod snapshot;
 #[cfg(test)]
 mod tests;
+mod widen;
 
 pub use checkpoint::{Checkpoint, PartState, Received};
-pub use day::{Figures, PART_ROWS, Snapshot, SnapshotPart, Table, TableError, TableOptions};
+pub use day::{PART_ROWS, Table, TableError, TableOptions};
+pub use snapshot::{Figures, Snapshot, SnapshotPart};

@@ -1,0 +1,123 @@
+//! A table as others see it: its figures in lists, its files for a download.
+
+use super::checkpoint::{Checkpoint, PartState, Received};
+use super::day::Table;
+use crate::disk::SharedFile;
+use crate::event::Day;
+use crate::layout::Layout;
+use std::path::PathBuf;
+
+/// A table in a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// Rows of each part.
+    pub part_rows: Vec<u64>,
+    /// Columns of the last part.
+    pub columns: usize,
+    /// Bytes of all parts on disk.
+    pub bytes: u64,
+    /// First and last receipt.
+    pub received: Option<Received>,
+}
+
+/// What a reader needs of a table, taken in one step.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The day.
+    pub day: Day,
+    /// The fingerprint of the rules.
+    pub rules: String,
+    /// Whether files start with a byte order mark.
+    pub bom: bool,
+    /// Names of all columns.
+    pub columns: Vec<String>,
+    /// The files.
+    pub parts: Vec<SnapshotPart>,
+    /// First and last receipt.
+    pub received: Option<Received>,
+}
+
+/// One file of a snapshot.
+#[derive(Clone)]
+pub struct SnapshotPart {
+    /// Its name.
+    pub path: PathBuf,
+    /// The open file, where it is the one that is written to.
+    pub file: Option<SharedFile>,
+    /// What it is.
+    pub state: PartState,
+}
+
+impl Figures {
+    /// The figures of a table that is not written to any more.
+    #[must_use]
+    pub fn of(state: &Checkpoint) -> Self {
+        Self {
+            part_rows: state.parts.iter().map(|p| p.rows).collect(),
+            columns: state.parts.last().map_or(0, |p| p.columns),
+            bytes: state.parts.iter().map(|p| p.bytes).sum(),
+            received: state.received,
+        }
+    }
+
+    /// Rows of all parts.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.part_rows.iter().sum()
+    }
+}
+
+impl Snapshot {
+    /// The snapshot of a table that is not written to any more.
+    #[must_use]
+    pub fn of(state: &Checkpoint, layout: &Layout) -> Self {
+        let columns = state.parts.last().map_or(0, |p| p.columns);
+        Self {
+            day: state.day,
+            rules: state.rules.clone(),
+            bom: state.rules.contains("bom=true"),
+            columns: state
+                .columns
+                .iter()
+                .take(columns)
+                .map(|c| c.name.clone())
+                .collect(),
+            parts: (1..)
+                .zip(&state.parts)
+                .map(|(number, part)| SnapshotPart {
+                    path: layout.csv(&state.source, state.day, number),
+                    file: None,
+                    state: *part,
+                })
+                .collect(),
+            received: state.received,
+        }
+    }
+}
+
+impl Table {
+    /// The figures of the table as lists show them.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        let parts = self.full.iter().copied().chain([self.part.state()]);
+        let (part_rows, bytes): (Vec<u64>, Vec<u64>) = parts.map(|p| (p.rows, p.bytes)).unzip();
+        Figures {
+            part_rows,
+            columns: self.part.columns,
+            bytes: bytes.iter().sum(),
+            received: self.received,
+        }
+    }
+
+    /// What a reader needs, in one step.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let state = self.state(None);
+        let mut snapshot = Snapshot::of(&state, &self.layout);
+        if let Some(last) = snapshot.parts.last_mut() {
+            last.file = Some(self.part.file.clone());
+        }
+        snapshot.columns.truncate(self.part.columns);
+        snapshot
+    }
+}
