@@ -197,7 +197,7 @@ impl Columns {
             count: 0,
         };
         pass.object(0);
-        if !flat.fresh.is_empty() {
+        if !flat.fresh.is_empty() || (!flat.over.is_empty() && self.more.is_none()) {
             self.add_fresh(flat);
         }
         let sorted = flat.cells.is_sorted_by_key(|cell| cell.0);

@@ -51,4 +51,13 @@ impl Rules {
             preset.as_str()
         )
     }
+
+    /// The preset that a fingerprint names.
+    #[must_use]
+    pub fn preset_of(fingerprint: &str) -> Option<Preset> {
+        let name = fingerprint.split(' ').nth(1)?;
+        Preset::ALL
+            .into_iter()
+            .find(|preset| preset.as_str() == name)
+    }
 }

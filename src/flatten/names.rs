@@ -3,7 +3,7 @@
 
 use super::cell::guarded;
 use super::path::Path;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Names that always count as taken.
 pub(super) const OWN: [&str; 3] = ["received_at", "event_id", "more"];
@@ -12,6 +12,8 @@ pub(super) const OWN: [&str; 3] = ["received_at", "event_id", "more"];
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     taken: HashSet<String>,
+    /// Where to go on counting for a whole path that was taken before.
+    next: HashMap<String, u32>,
     guard: bool,
 }
 
@@ -19,6 +21,7 @@ impl Names {
     pub(super) fn new(guard: bool) -> Self {
         Self {
             taken: OWN.map(str::to_owned).into(),
+            next: HashMap::new(),
             guard,
         }
     }
@@ -46,18 +49,24 @@ impl Names {
     /// The name for `path`: what it wants, or its whole path, or that with ` (2)`, ` (3)`, … behind.
     pub(super) fn assign(&mut self, wanted: Option<&str>, path: &Path) -> String {
         let whole = path.whole();
-        let numbered = (2..).map(|n| format!("{whole} ({n})"));
-        let candidates = wanted
-            .map(str::to_owned)
-            .into_iter()
-            .chain([whole.clone()])
-            .chain(numbered);
-        for candidate in candidates {
-            let shown = self.shown(&candidate);
-            if self.taken.insert(shown.clone()) {
+        for candidate in wanted.into_iter().chain([whole.as_str()]) {
+            if let Some(shown) = self.take(candidate) {
                 return shown;
             }
         }
-        whole
+        loop {
+            let n = self.next.entry(whole.clone()).or_insert(2);
+            let candidate = format!("{whole} ({n})");
+            *n += 1;
+            if let Some(shown) = self.take(&candidate) {
+                return shown;
+            }
+        }
+    }
+
+    /// The name as the header shows it, unless that is taken.
+    fn take(&mut self, name: &str) -> Option<String> {
+        let shown = self.shown(name);
+        self.taken.insert(shown.clone()).then_some(shown)
     }
 }

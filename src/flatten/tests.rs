@@ -188,6 +188,23 @@ fn over_the_limit_paths_share_more() {
 }
 
 #[test]
+fn a_path_too_long_for_a_header_goes_into_more_and_takes_no_room() {
+    let long = "k".repeat(5000);
+    let payloads = [
+        r#"{"a":1}"#.to_owned(),
+        format!("{{\"a\":2,\"{long}\":\"x\"}}"),
+        r#"{"b":3}"#.to_owned(),
+    ];
+    let payloads: Vec<&str> = payloads.iter().map(String::as_str).collect();
+    generic(
+        &payloads,
+        &format!(
+            "received_at,event_id,a,more,b\nT,I,1,,\nT,I,2,\"{{\"\"{long}\"\":\"\"x\"\"}}\",\nT,I,,,3\n"
+        ),
+    );
+}
+
+#[test]
 fn a_new_day_carries_what_had_a_value() {
     let mut columns = Columns::start(rules(Preset::Lessonly), &[]);
     table_of(

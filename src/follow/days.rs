@@ -16,10 +16,7 @@ impl Follower {
             .tables
             .values()
             .any(|t| t.behind.is_some() && t.due <= clock);
-        if catching_up {
-            return false;
-        }
-        let begins = self.today != Some(today);
+        let begins = !catching_up && self.today != Some(today);
         if begins {
             self.today = Some(today);
             self.begin_day(today, clock);

@@ -55,7 +55,8 @@ pub struct Follower {
     pub(super) layout: Layout,
     pub(super) options: FollowOptions,
     pub(super) shared: Arc<Shared>,
-    pub(super) reader: Reader,
+    /// Taken while a block is at hand.
+    pub(super) reader: Option<Reader>,
     pub(super) catalog: Arc<Catalog>,
     /// Everything before this has been read, up to this seq.
     pub(super) at: Cursor,
@@ -70,6 +71,7 @@ pub struct Follower {
     /// For days that were closed before this start: up to where they have every record.
     closed: HashMap<Key, Seq>,
     pub(super) saved: Cursor,
+    checkpoint_failed: bool,
     saved_at: Instant,
 }
 
@@ -96,7 +98,7 @@ impl Follower {
         };
         let opened_end = shared.end().0;
         let mut follower = Self {
-            reader: Reader::new(disk.clone(), shared.clone()),
+            reader: Some(Reader::new(disk.clone(), shared.clone())),
             disk,
             layout,
             options,
@@ -111,6 +113,7 @@ impl Follower {
             opened_end,
             closed: HashMap::new(),
             saved: saved.at,
+            checkpoint_failed: false,
             saved_at: now,
         };
         for key in open {
@@ -159,24 +162,32 @@ impl Follower {
             }
         };
         self.waiting.extend(self.requests.try_iter());
-        if self.at >= self.opened_end {
+        if self.may_look_after() {
             self.look_after(clock);
             if self.turn_day(now, clock) {
                 self.look_after(clock);
             }
-            self.answer(clock);
         }
-        if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY
-            || self.dirty_bytes() >= CHECKPOINT_BYTES
-        {
+        self.answer(clock);
+        let many = self.dirty_bytes() >= CHECKPOINT_BYTES && !self.checkpoint_failed;
+        if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY || many {
             self.checkpoint(clock);
         }
         more
     }
 
+    /// Whether tables may be written beside what is pushed to them: not before the follower has read what was there when it
+    /// was opened, and not while the journal waits for room that they would take.
+    fn may_look_after(&self) -> bool {
+        self.at >= self.opened_end && self.shared.health() == Health::Ready
+    }
+
     /// How long the thread may sleep when there is nothing to do.
     #[must_use]
     pub fn rest(&self, clock: Instant) -> Duration {
+        if !self.may_look_after() {
+            return RETRY;
+        }
         let due = self
             .tables
             .values()
@@ -199,10 +210,10 @@ impl Follower {
         let end = self.shared.end().0;
         let mut cursor = self.at;
         // Taken out so that the block, which borrows the reader, and the tables can be used together.
-        let mut reader = std::mem::replace(
-            &mut self.reader,
-            Reader::new(self.disk.clone(), self.shared.clone()),
-        );
+        let mut reader = self
+            .reader
+            .take()
+            .unwrap_or_else(|| Reader::new(self.disk.clone(), self.shared.clone()));
         let outcome = match reader.next(&mut cursor, end, BLOCK_BYTES) {
             Ok(Some(block)) => self
                 .take_block(block.day, block.start, block.lines, clock)
@@ -211,7 +222,7 @@ impl Follower {
             Err(error) => Err(error),
         };
         reader.shrink(4 * BLOCK_BYTES);
-        self.reader = reader;
+        self.reader = Some(reader);
         let last = outcome?;
         // Both or neither: what a table passes is what has been read.
         self.at = cursor;
@@ -248,7 +259,7 @@ impl Follower {
             let Some(key) = &last else { continue };
             if let Some(tracked) = self.tables.get_mut(key) {
                 tracked.push(&record, start, clock);
-            } else if !self.has_closed(key, seq)? {
+            } else if !self.has_closed(key, seq) {
                 self.track(key.clone(), start, clock);
             }
         }
@@ -257,19 +268,22 @@ impl Follower {
 
     /// Whether a day that was closed has the record already: it is read again only because a checkpoint is older, and a
     /// closed day is left as it is.
-    fn has_closed(&mut self, key: &Key, seq: Seq) -> io::Result<bool> {
+    fn has_closed(&mut self, key: &Key, seq: Seq) -> bool {
         if !self.catalog.is_closed(&key.0, key.1) {
-            return Ok(false);
+            return false;
         }
         let through = if let Some(through) = self.closed.get(key) {
             *through
         } else {
-            let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)?;
+            // One that cannot be read is looked after like any other, and told of there.
+            let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)
+                .ok()
+                .flatten();
             let through = state.map_or(Seq(0), |state| state.seq);
             self.closed.insert(key.clone(), through);
             through
         };
-        Ok(seq <= through)
+        seq <= through
     }
 
     /// Begins to look after the table of a record that was not looked after: it reads on by itself from here.
@@ -346,10 +360,6 @@ impl Follower {
 
     /// Brings tables that lag up to date when they are due, and those at once that a reader waits for.
     fn look_after(&mut self, clock: Instant) {
-        if self.shared.health() != Health::Ready {
-            // What would be written now would take the room that the journal waits for.
-            return;
-        }
         let wanted = |key: &Key| {
             self.waiting
                 .iter()
@@ -389,9 +399,6 @@ impl Follower {
 
     /// Answers the readers whose tables are far enough.
     fn answer(&mut self, clock: Instant) {
-        if self.today.is_none() {
-            return;
-        }
         let waiting = std::mem::take(&mut self.waiting);
         for request in waiting {
             let mut tables: Vec<_> = self
@@ -400,7 +407,9 @@ impl Follower {
                 .filter(|(key, _)| key.0 == request.source && request.days.contains(&key.1))
                 .map(|(_, tracked)| tracked)
                 .collect();
-            let ready = self.seq >= request.target
+            let ready = self.today.is_some()
+                && self.at >= self.opened_end
+                && self.seq >= request.target
                 && tables.iter().all(|t| t.is_current() && !t.has_waiting());
             if ready {
                 tables.sort_by_key(|t| t.table.as_ref().map(Table::day));
@@ -436,6 +445,7 @@ impl Follower {
                 failed.push((key.clone(), error));
             }
         }
+        self.checkpoint_failed = !failed.is_empty();
         for (key, error) in failed {
             if let TableError::Io(error) = error {
                 // The table itself is as it was; only a start would read more.

@@ -1,5 +1,6 @@
 //! One table under the follower's care, and what became of opening it.
 
+use crate::disk::Stat;
 use crate::journal::Cursor;
 use crate::journal::record::Record;
 use crate::table::Table;
@@ -17,6 +18,8 @@ pub(super) struct Tracked {
     pub widen_after: Instant,
     /// Why it cannot go on with its files, if it cannot.
     pub anew: Option<Remake>,
+    /// Its files as we left them, while it is made anew.
+    pub ours: Vec<Stat>,
 }
 
 /// Why a table is made anew.
@@ -46,6 +49,7 @@ impl Tracked {
             due,
             widen_after: due,
             anew: None,
+            ours: Vec::new(),
         }
     }
 
@@ -62,8 +66,8 @@ impl Tracked {
         let (Some(table), None) = (&mut self.table, self.behind) else {
             return;
         };
-        if table.is_full() && table.needs_widening() {
-            // Too much waits for the next widening: it goes on by itself then.
+        // What fits goes out; what waits for a wider file, or for a file that cannot be written, is read again later.
+        if table.is_full() && (table.append().is_err() || table.is_full()) {
             self.behind = Some(start);
             self.due = self.widen_after.max(clock);
             return;

@@ -3,8 +3,9 @@
 
 use super::follower::{BLOCK_BYTES, Follower, Key, RETRY};
 use super::tracked::{Remake, Reopened, Tracked};
+use crate::disk::Stat;
 use crate::event::{Day, Seq, SourceName, Timestamp};
-use crate::flatten::Column;
+use crate::flatten::{Column, Rules};
 use crate::journal::Cursor;
 use crate::journal::record::{self, Record};
 use crate::table::{Checkpoint, Table, TableError, TableOptions};
@@ -50,12 +51,21 @@ impl Follower {
         }
     }
 
-    fn options_of(&self, source: &SourceName) -> TableOptions {
-        let rules = *self
+    /// How a source's payloads become rows. One that is not configured any more goes on as it was.
+    fn options_of(&self, source: &SourceName, state: Option<&Checkpoint>) -> TableOptions {
+        let as_it_was = || {
+            let preset = state.and_then(|state| Rules::preset_of(&state.rules));
+            Rules {
+                preset: preset.unwrap_or_default(),
+                ..self.options.others
+            }
+        };
+        let rules = self
             .options
             .sources
             .get(source)
-            .unwrap_or(&self.options.others);
+            .copied()
+            .unwrap_or_else(as_it_was);
         TableOptions {
             rules,
             part_rows: self.options.part_rows,
@@ -65,9 +75,10 @@ impl Follower {
     /// Opens a table that is not open: as its checkpoint says, or new.
     fn reopen(&self, key: &Key, from: Cursor) -> Result<Reopened, TableError> {
         let (source, day) = key;
-        let options = self.options_of(source);
         let (disk, layout) = (self.disk.clone(), self.layout.clone());
-        let Some(state) = Checkpoint::load(&self.disk, &self.layout, source, *day)? else {
+        let state = Checkpoint::load(&self.disk, &self.layout, source, *day)?;
+        let options = self.options_of(source, state.as_ref());
+        let Some(state) = state else {
             if self.disk.stat(&self.layout.csv(source, *day, 1))?.is_some() {
                 // Nobody remembers this file: a crash came before its first checkpoint, or it is a stranger's.
                 return Ok(Reopened::Anew(Remake::Changed));
@@ -78,13 +89,7 @@ impl Follower {
             return Ok(Reopened::Table(Box::new(table), from));
         };
         if state.rules != options.rules.fingerprint() {
-            // Only a file that is what we left may go; of any other somebody may want to keep what they did.
-            let ours = Table::is_as_left(&self.disk, &self.layout, &state)?;
-            return Ok(Reopened::Anew(if ours {
-                Remake::Rules
-            } else {
-                Remake::Changed
-            }));
+            return Ok(Reopened::Anew(Remake::Rules));
         }
         // When the position of all tables was saved, this one was whole: nothing before it is missing.
         let hint = cursor_of(state.hint).max(self.saved);
@@ -111,11 +116,7 @@ impl Follower {
     /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
     /// all rows that go into one file are learned first, so that the file is widened once.
     fn fill(&mut self, table: &mut Table, key: &Key, from: Cursor) -> Result<(), TableError> {
-        let start = self
-            .shared
-            .first_of(key.1)
-            .map(|segment| Cursor { segment, offset: 0 });
-        let mut cursor = from.max(start.unwrap_or_default());
+        let mut cursor = from;
         loop {
             let (room, pushed) = (table.room(), table.pushed());
             let mut ahead = cursor;
@@ -154,18 +155,40 @@ impl Follower {
     ) -> Result<u64, TableError> {
         let mut count = 0;
         let mut next = *cursor;
-        while let Some(block) = self.reader.next(&mut next, self.at, BLOCK_BYTES)? {
-            if block.day == key.1 {
-                let mut offset = 0;
-                for line in block.lines.split_inclusive(|&b| b == b'\n') {
-                    let record = parse(line, block.start, offset)?;
-                    offset += line.len();
-                    if record.source == key.0.as_str() && record.seq > after {
-                        then(&record)?;
-                        count += 1;
-                        if count == limit {
-                            return Ok(count);
-                        }
+        // Segments of other days are passed over, not read.
+        while let Some(number) = self.shared.next_of(key.1, next.segment) {
+            if number > next.segment {
+                next = Cursor {
+                    segment: number,
+                    offset: 0,
+                };
+            }
+            let until = self.at.min(Cursor {
+                segment: number,
+                offset: u64::MAX,
+            });
+            let Some(reader) = &mut self.reader else {
+                break;
+            };
+            let Some(block) = reader.next(&mut next, until, BLOCK_BYTES)? else {
+                if number >= self.at.segment {
+                    break;
+                }
+                next = Cursor {
+                    segment: number + 1,
+                    offset: 0,
+                };
+                continue;
+            };
+            let mut offset = 0;
+            for line in block.lines.split_inclusive(|&b| b == b'\n') {
+                let record = parse(line, block.start, offset)?;
+                offset += line.len();
+                if record.source == key.0.as_str() && record.seq > after {
+                    then(&record)?;
+                    count += 1;
+                    if count == limit {
+                        return Ok(count);
                     }
                 }
             }
@@ -176,14 +199,20 @@ impl Follower {
 
     /// Makes a table anew from the journal, beside what is there, and puts it in its place.
     pub(super) fn remake(&mut self, key: &Key, why: Remake, clock: Instant) {
-        match self.try_remake(key, why) {
+        let before = self.tables.remove(key);
+        let kept = before.as_ref().map_or_else(Vec::new, |t| t.ours.clone());
+        let state = before.and_then(|t| t.table).map(|table| table.state(None));
+        let ours = match &state {
+            Some(state) => state.parts.iter().map(|part| part.stat).collect(),
+            None => kept,
+        };
+        match self.try_remake(key, why, state, &ours) {
             Ok(table) => {
                 let tracked = Tracked {
                     table: Some(table),
                     behind: None,
-                    due: clock,
-                    widen_after: clock,
                     anew: None,
+                    ..Tracked::failed(self.at, clock)
                 };
                 self.tables.insert(key.clone(), tracked);
                 self.list(key);
@@ -192,6 +221,7 @@ impl Follower {
                 tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
                 let again = Tracked {
                     anew: Some(why),
+                    ours,
                     ..Tracked::failed(Cursor::default(), clock + RETRY)
                 };
                 self.tables.insert(key.clone(), again);
@@ -199,23 +229,30 @@ impl Follower {
         }
     }
 
-    fn try_remake(&mut self, key: &Key, why: Remake) -> Result<Table, TableError> {
+    /// `state` is what the table was, unless it was not open; `ours` are its files then, as we left them.
+    fn try_remake(
+        &mut self,
+        key: &Key,
+        why: Remake,
+        state: Option<Checkpoint>,
+        ours: &[Stat],
+    ) -> Result<Table, TableError> {
         let (source, day) = key;
-        let old = self.tables.remove(key).and_then(|t| t.table);
-        // A file that could not be synced goes only while it is ours.
-        let why = match (&old, why) {
-            (Some(table), Remake::Unsynced) if table.check().is_err() => Remake::Changed,
-            _ => why,
+        let state = match state {
+            Some(state) => Some(state),
+            None => Checkpoint::load(&self.disk, &self.layout, source, *day)?,
         };
-        let old = old.map(|table| table.start().to_vec());
-        let start = match old {
-            Some(start) => start,
-            None => match Checkpoint::load(&self.disk, &self.layout, source, *day)? {
-                Some(state) => state.start,
-                None => self.carried(source, *day)?,
-            },
+        let options = self.options_of(source, state.as_ref());
+        // Files that are what we left may go when they are not what was found to be somebody else's.
+        let (start, ours) = match state {
+            Some(state) if why == Remake::Changed => (state.start, Vec::new()),
+            Some(state) if ours.is_empty() => (
+                state.start,
+                state.parts.iter().map(|part| part.stat).collect(),
+            ),
+            Some(state) => (state.start, ours.to_vec()),
+            None => (self.carried(source, *day)?, Vec::new()),
         };
-        let options = self.options_of(source);
         let layout = self.layout.clone();
         let mut table = Table::create(
             self.disk.clone(),
@@ -226,18 +263,18 @@ impl Follower {
             &start,
             true,
         )?;
-        if let Err(error) = self.fill(&mut table, key, Cursor::default()) {
-            table.discard();
-            return Err(error);
-        }
-        table.pass(self.seq, (self.at.segment, self.at.offset));
         let now = Timestamp::now()
             .utc()
             .with_timezone(&self.options.zone)
             .format("%H%M%S")
             .to_string();
-        let edited = (why == Remake::Changed).then_some(now.as_str());
-        let aside = match table.replace_old(edited) {
+        let outcome = self
+            .fill(&mut table, key, Cursor::default())
+            .and_then(|()| {
+                table.pass(self.seq, (self.at.segment, self.at.offset));
+                table.replace_old(&now, &ours)
+            });
+        let aside = match outcome {
             Ok(aside) => aside,
             Err(error) => {
                 table.discard();

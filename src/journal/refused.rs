@@ -190,11 +190,18 @@ impl Refused {
     }
 
     fn open_day(&mut self, day: Day) -> io::Result<()> {
-        if self.open.as_ref().is_some_and(|open| open.0 == day) {
-            return Ok(());
+        let path = self.layout.rejected(day);
+        if let Some((open, file, _)) = &self.open
+            && *open == day
+        {
+            // Somebody may have moved the file away after working through it: a new one begins then.
+            let there = self.disk.stat(&path)?.map(|stat| stat.inode);
+            if there == Some(file.stat()?.inode) {
+                return Ok(());
+            }
+            self.durable = None;
         }
         self.open = None;
-        let path = self.layout.rejected(day);
         let (file, new) = match self.disk.open(&path, Open::Write) {
             Ok(file) => (file, false),
             Err(e) if e.kind() == io::ErrorKind::NotFound => {

@@ -89,12 +89,16 @@ impl Shared {
         (number <= last).then_some(number.max(first))
     }
 
-    /// The number of the first segment of `day`.
+    /// The number of the first segment of `day` at or after `number`.
     #[must_use]
-    pub fn first_of(&self, day: Day) -> Option<u64> {
-        self.lock()
+    pub fn next_of(&self, day: Day, number: u64) -> Option<u64> {
+        let state = self.lock();
+        let first = state.segments.first()?.number;
+        let skipped = usize::try_from(number.saturating_sub(first)).ok()?;
+        state
             .segments
             .iter()
+            .skip(skipped)
             .find(|s| s.day == day)
             .map(|s| s.number)
     }

@@ -257,16 +257,24 @@ impl Journal {
         self.left_early = early;
     }
 
-    /// The moment for a batch, never earlier than the last one's, with the segment of its day open. Only a clock that went
-    /// back by more than a day is followed, into a new segment: else a clock that was once a year ahead would stamp a year
-    /// of events with that moment.
-    fn stamp(&mut self, now: Timestamp) -> io::Result<Timestamp> {
+    /// The moment for a batch, never earlier than the last one's, and whether the clock went back too far for that: one that
+    /// went back by more than a day is followed, into a new segment. Else a clock that was once a year ahead would stamp a
+    /// year of events with that moment.
+    fn moment(&self, now: Timestamp) -> (Timestamp, bool) {
         let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
-        let moment = if far_back {
-            now
-        } else {
-            now.max(self.last_received_at)
-        };
+        (
+            if far_back {
+                now
+            } else {
+                now.max(self.last_received_at)
+            },
+            far_back,
+        )
+    }
+
+    /// The moment for a batch, with the segment of its day open.
+    fn stamp(&mut self, now: Timestamp) -> io::Result<Timestamp> {
+        let (moment, far_back) = self.moment(now);
         let day = moment.day(self.options.zone);
         let previous = match &self.tail {
             // The segment's day may be the later one when the zone was changed: then it goes on until that day is over.
@@ -355,12 +363,7 @@ impl Journal {
             .cut_failed(previous)
             .and_then(|()| self.probe())
             .and_then(|()| {
-                let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
-                let moment = if far_back {
-                    now
-                } else {
-                    now.max(self.last_received_at)
-                };
+                let (moment, _) = self.moment(now);
                 self.start_segment(moment.day(self.options.zone), previous)
             });
         match outcome {

@@ -74,6 +74,8 @@ impl Tables<'_> {
             return Ok(Some(open.clone()));
         }
         let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
+        // One that is written to and was not given to us began after the question.
+        let state = state.filter(|state| state.closed);
         Ok(state.map(|state| Snapshot::of(&state, self.layout)))
     }
 
@@ -289,6 +291,10 @@ impl Plan {
         let missing = (columns - part.state.columns) as u64;
         let bytes = part.state.bytes - start + part.state.rows * missing;
         self.touch(modified_ns);
+        if modified_ns != part.state.stat.modified_ns {
+            // Touched since, perhaps changed: another version.
+            self.tag.update(&modified_ns.to_le_bytes());
+        }
         self.tag.update(&part.state.rows.to_le_bytes());
         let (path, file) = (part.path.clone(), part.file.clone());
         self.pieces.push(Piece::File {

@@ -142,7 +142,9 @@ pub async fn run(
         ending.draining.store(true, Ordering::Relaxed);
         handle.stop(true).await;
     });
-    announce(&shared, addr)?;
+    if let Err(error) = announce(&shared, addr) {
+        tracing::warn!(%error, "standard output could not be written");
+    }
     let outcome = server.await;
     ended.abort();
     shared.deliveries.close();

@@ -58,12 +58,6 @@ pub struct PartState {
 }
 
 impl Checkpoint {
-    /// All rows of all parts.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.parts.iter().map(|p| p.rows).sum()
-    }
-
     /// Saves it, whole or not at all, durable.
     ///
     /// # Errors

@@ -1,27 +1,12 @@
 //! A table that was made anew takes the place of what stands there.
 
-use super::checkpoint::Checkpoint;
 use super::day::{Table, TableError, part_path};
 use super::files::is_start_of;
-use crate::disk::{Open, SharedDisk, SharedFile};
-use crate::layout::Layout;
+use crate::disk::{Open, SharedFile, Stat};
 use std::io;
 use std::path::PathBuf;
 
 impl Table {
-    /// Whether the files are what `state` says, each of them.
-    ///
-    /// # Errors
-    /// Whatever the disk answers.
-    pub fn is_as_left(disk: &SharedDisk, layout: &Layout, state: &Checkpoint) -> io::Result<bool> {
-        for (number, part) in (1..).zip(&state.parts) {
-            if disk.stat(&layout.csv(&state.source, state.day, number))? != Some(part.stat) {
-                return Ok(false);
-            }
-        }
-        Ok(true)
-    }
-
     /// Takes the files away that were made beside.
     pub fn discard(&self) {
         for number in (1..).take(self.full.len() + 1) {
@@ -35,12 +20,12 @@ impl Table {
         }
     }
 
-    /// Puts a table that was made beside in the place of what stands there. What is somebody else's is set aside first, with
-    /// `edited` in its name; without that text, what stands there is ours and goes.
+    /// Puts a table that was made beside in the place of what stands there. A file that is still one of `ours`, as we left
+    /// it, goes; any other is somebody else's and is set aside first, with `edited` in its name.
     ///
     /// # Errors
     /// Whatever the disk answers.
-    pub fn replace_old(&mut self, edited: Option<&str>) -> Result<Vec<PathBuf>, TableError> {
+    pub fn replace_old(&mut self, edited: &str, ours: &[Stat]) -> Result<Vec<PathBuf>, TableError> {
         self.part.sync()?;
         // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
         // place knows that this was cut off.
@@ -48,12 +33,13 @@ impl Table {
         self.state(None).save(&self.disk, &self.layout)?;
         let mut aside = Vec::new();
         let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
-        for number in 1..=parts {
+        for (nth, number) in (1..=parts).enumerate() {
             let from = part_path(&self.layout, &self.source, self.day, number, true);
             let to = self.layout.csv(&self.source, self.day, number);
-            if let Some(edited) = edited {
-                let ours = self.disk.open(&from, Open::Read)?;
-                aside.extend(self.set_aside(number, &ours, edited)?);
+            let there = self.disk.stat(&to)?;
+            if there.is_some() && there != ours.get(nth).copied() {
+                let new = self.disk.open(&from, Open::Read)?;
+                aside.extend(self.set_aside(number, &new, edited)?);
             }
             self.disk.rename(&from, &to)?;
         }

@@ -144,3 +144,22 @@ fn a_source_that_was_taken_out_stays_readable() {
         assert_eq!(server.post_to("orders", b"{}", &[]).status, 404);
     }
 }
+
+#[test]
+fn a_source_that_was_taken_out_keeps_its_columns() {
+    let place = Place::new();
+    let mut server = place.start();
+    server.post(r#"{"x":1,"user":{"custom_fields":{"Department":"Sales"}}}"#);
+    let today = "/exports/lessonly/today.csv";
+    let before = server.get(today).text().to_owned();
+    assert!(
+        before
+            .lines()
+            .next()
+            .is_some_and(|header| header.ends_with(",event_id,Department,x"))
+    );
+    assert!(server.stop().success());
+    let server = place.start_with("[sources.orders]");
+    assert_eq!(server.get(today).text(), before);
+    assert_eq!(place.csv(), before);
+}

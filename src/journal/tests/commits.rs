@@ -274,3 +274,19 @@ fn another_zone_moves_nothing() {
     );
     assert_eq!(payloads(&journal).len(), 3);
 }
+
+#[test]
+fn an_event_that_came_again_after_its_days_counts_from_then_on() {
+    let place = Place::new();
+    let later = at("2026-12-05T12:00:00.000Z");
+    let mut journal = place.open();
+    assert_eq!(journal.commit(&[one("{}")], at(NOON)), [stored(1, 0)]);
+    assert_eq!(journal.commit(&[one("{}")], later), [stored(1, 0)]);
+    // Known after a start that reads the journal, and after one that reads the remembered ids.
+    drop(journal);
+    for _ in 0..2 {
+        let mut journal = place.open();
+        assert_eq!(journal.commit(&[one("{}")], later), [stored(0, 1)]);
+        journal.checkpoint().unwrap();
+    }
+}

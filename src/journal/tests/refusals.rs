@@ -149,3 +149,14 @@ fn after_a_failure_a_body_is_kept_once() {
         }
     }
 }
+
+#[test]
+fn a_file_that_somebody_took_away_is_begun_again() {
+    let place = Place::new();
+    let mut refused = open_on(&place, real(), 10_000);
+    assert_eq!(keep(&mut refused, b"a"), Kept::Kept);
+    std::fs::rename(place.path(NAME), place.path("worked-through")).unwrap();
+    assert_eq!(keep(&mut refused, b"b"), Kept::Kept);
+    assert!(place.text(NAME).contains("\"body\":\"b\""));
+    assert_eq!(place.text(NAME).lines().count(), 1);
+}
