@@ -146,9 +146,6 @@ impl Problem {
             Self::Export(ExportError::Gone(_)) => {
                 (404, "gone", "The table's file is not there any more")
             }
-            Self::Export(ExportError::Edited(_)) => {
-                (409, "edited", "A table's file was changed by somebody")
-            }
             Self::Export(ExportError::Io(_)) => (503, "unreadable", "The table cannot be read now"),
             Self::Internal => (500, "internal", "Something went wrong in rowhook"),
             Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),

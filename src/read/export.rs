@@ -2,6 +2,7 @@
 //! many bytes that gives and what tag it has. Nothing is read but what a closed
 //! file is now.
 
+use super::edited::Edited;
 use super::pieces::{Fit, Piece};
 use crate::disk::{Open, SharedDisk, read_range};
 use crate::event::{Day, SourceName, Timestamp};
@@ -28,11 +29,6 @@ pub enum ExportError {
     /// A file is not there any more.
     #[error("{0} is not there any more; its rows are still in the journal")]
     Gone(String),
-    /// A file of several days was changed by somebody.
-    #[error(
-        "{0} was changed by somebody and does not fit under one header with the other days; download that day alone"
-    )]
-    Edited(String),
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -90,26 +86,15 @@ impl Tables<'_> {
             part: String::new(),
         };
         let table = self.table(day)?.ok_or_else(none)?;
-        let mut plan = Plan::new(&table.rules, format!("{}-{day}.csv", self.source));
+        let file_name = format!("{}-{day}.csv", self.source);
         if let [part] = table.parts.as_slice()
-            && part.file.is_none()
             && self.unchanged(&table, part)?.is_none()
         {
+            let mut plan = Plan::new(&table.rules, file_name);
             plan.whole_file(self.disk, part)?;
             return Ok(plan.finish());
         }
-        let columns = table.columns.len();
-        plan.header(table.bom, &table.columns);
-        for part in &table.parts {
-            let edited = || ExportError::Edited(part.path.display().to_string());
-            let modified_ns = self.unchanged(&table, part)?.ok_or_else(edited)?;
-            let fit = match columns - part.state.columns {
-                0 => Fit::Copy,
-                missing => Fit::Pad(missing),
-            };
-            plan.rows(&table, part, fit, columns, modified_ns);
-        }
-        Ok(plan.finish())
+        self.joined(&[table], file_name)
     }
 
     /// One part of `day` as it is on disk.
@@ -151,37 +136,42 @@ impl Tables<'_> {
         if tables.is_empty() {
             return self.empty(&format!("{}-{from}-{to}.csv", self.source), from, earlier);
         }
+        self.joined(&tables, format!("{}-{from}-{to}.csv", self.source))
+    }
+
+    /// The rows of all parts of `tables` under the union of their columns.
+    fn joined(&self, tables: &[Snapshot], file_name: String) -> Result<Export, ExportError> {
+        let mut found = Vec::new();
         let mut names: Vec<String> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
-        for name in tables.iter().flat_map(|t| &t.columns) {
-            if !places.contains_key(name) {
-                places.insert(name.clone(), names.len());
-                names.push(name.clone());
+        for table in tables {
+            for part in &table.parts {
+                let now = match self.unchanged(table, part)? {
+                    Some(modified_ns) => Now::Ours(modified_ns),
+                    None => Now::Edited(Box::new(Edited::open(self.disk, &part.path)?)),
+                };
+                let own = match &now {
+                    Now::Ours(_) => &table.columns[..part.state.columns],
+                    Now::Edited(edited) => edited.names.as_slice(),
+                };
+                let mut own_places = Vec::with_capacity(own.len());
+                for name in own {
+                    let place = *places.entry(name.clone()).or_insert(names.len());
+                    if place == names.len() {
+                        names.push(name.clone());
+                    }
+                    own_places.push(place);
+                }
+                found.push((table, part, now, own_places));
             }
         }
         let rules: Vec<&str> = tables.iter().map(|t| t.rules.as_str()).collect();
-        let mut plan = Plan::new(
-            &rules.join("\n"),
-            format!("{}-{from}-{to}.csv", self.source),
-        );
+        let mut plan = Plan::new(&rules.join("\n"), file_name);
         plan.header(tables.iter().any(|t| t.bom), &names);
-        for table in &tables {
-            for part in &table.parts {
-                let edited = || ExportError::Edited(part.path.display().to_string());
-                let modified_ns = self.unchanged(table, part)?.ok_or_else(edited)?;
-                let own: Vec<usize> = table
-                    .columns
-                    .iter()
-                    .take(part.state.columns)
-                    .filter_map(|name| places.get(name).copied())
-                    .collect();
-                let in_order = own.iter().enumerate().all(|(nth, &place)| nth == place);
-                let fit = match (in_order, names.len() - own.len()) {
-                    (true, 0) => Fit::Copy,
-                    (true, missing) => Fit::Pad(missing),
-                    (false, _) => Fit::Place(own, names.len()),
-                };
-                plan.rows(table, part, fit, names.len(), modified_ns);
+        for (table, part, now, own) in found {
+            match now {
+                Now::Ours(modified_ns) => plan.rows(table, part, own, names.len(), modified_ns),
+                Now::Edited(edited) => plan.edited(part, *edited, own, names.len())?,
             }
         }
         Ok(plan.finish())
@@ -251,6 +241,14 @@ fn header_of(bom: bool, names: &[String]) -> Vec<u8> {
     line
 }
 
+/// What a file is when it is asked for.
+enum Now {
+    /// What we left, last changed then.
+    Ours(i64),
+    /// Somebody else's.
+    Edited(Box<Edited>),
+}
+
 /// An export in the making.
 struct Plan {
     pieces: Vec<Piece>,
@@ -283,13 +281,19 @@ impl Plan {
         &mut self,
         table: &Snapshot,
         part: &SnapshotPart,
-        fit: Fit,
+        own: Vec<usize>,
         columns: usize,
         modified_ns: i64,
     ) {
         let start = header_of(table.bom, &table.columns[..part.state.columns]).len() as u64;
-        let missing = (columns - part.state.columns) as u64;
-        let bytes = part.state.bytes - start + part.state.rows * missing;
+        let missing = columns - own.len();
+        let in_order = own.iter().enumerate().all(|(nth, &place)| nth == place);
+        let fit = match (in_order, missing) {
+            (true, 0) => Fit::Copy,
+            (true, missing) => Fit::Pad(missing),
+            (false, _) => Fit::Place(own, columns),
+        };
+        let bytes = part.state.bytes - start + part.state.rows * missing as u64;
         self.touch(modified_ns);
         if modified_ns != part.state.stat.modified_ns {
             // Touched since, perhaps changed: another version.
@@ -305,6 +309,28 @@ impl Plan {
             bytes,
             modified_ns,
         });
+    }
+
+    /// The rows of a part that somebody changed. How many bytes they give is found by making them once.
+    fn edited(
+        &mut self,
+        part: &SnapshotPart,
+        edited: Edited,
+        own: Vec<usize>,
+        columns: usize,
+    ) -> Result<(), ExportError> {
+        let modified_ns = edited.modified_ns;
+        let bytes = edited.placed(own.clone(), columns).count()?;
+        self.touch(modified_ns);
+        self.tag.update(&modified_ns.to_le_bytes());
+        self.pieces.push(Piece::Edited {
+            path: part.path.clone(),
+            places: own,
+            columns,
+            bytes,
+            modified_ns,
+        });
+        Ok(())
     }
 
     /// A file from its first byte to its last.

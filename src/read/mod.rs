@@ -3,9 +3,10 @@
 //! - [`address`]: what a path under `/exports` asks for
 //! - [`export`]: the bytes of an answer, their number and their tag known
 //!   before the first is sent
-//! - [`pieces`]: those bytes, piece by piece
+//! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
 
 pub mod address;
+mod edited;
 pub mod export;
 pub mod pieces;
 

@@ -1,11 +1,12 @@
 //! The bytes of an answer, piece by piece: copied from a file, or its rows
 //! made to fit a wider header. Whatever the size, a few hundred KiB at a time.
 
+use super::edited::Edited;
 use crate::disk::{Open, SharedDisk, SharedFile, read_range};
 use crate::table::rows::{RowEnds, fields, widen};
 use std::io;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How the rows of a file become rows of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,19 @@ pub enum Piece {
         /// When the file changed last, as it was planned with: another one is another version.
         modified_ns: i64,
     },
+    /// The rows of a file that somebody changed.
+    Edited {
+        /// The file's name.
+        path: PathBuf,
+        /// For each of its columns the place in the answer.
+        places: Vec<usize>,
+        /// How many columns the answer has.
+        columns: usize,
+        /// How many bytes that gives.
+        bytes: u64,
+        /// When the file changed last, as it was planned with.
+        modified_ns: i64,
+    },
 }
 
 impl Piece {
@@ -46,7 +60,7 @@ impl Piece {
     pub fn bytes(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
-            Self::File { bytes, .. } => *bytes,
+            Self::File { bytes, .. } | Self::Edited { bytes, .. } => *bytes,
         }
     }
 }
@@ -64,7 +78,13 @@ pub struct Pieces {
     current: Option<Current>,
 }
 
-struct Current {
+/// Where bytes come from at the moment.
+enum Current {
+    File(FileRows),
+    Edited(Box<Edited>),
+}
+
+struct FileRows {
     path: PathBuf,
     file: SharedFile,
     at: u64,
@@ -112,12 +132,15 @@ impl Pieces {
 
     fn more(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
-            if let Some(current) = &mut self.current {
-                if let Some(bytes) = current.read()? {
-                    return Ok(Some(bytes));
-                }
-                self.current = None;
+            let bytes = match &mut self.current {
+                None => None,
+                Some(Current::File(rows)) => rows.read()?,
+                Some(Current::Edited(edited)) => edited.next_rows()?,
+            };
+            if bytes.is_some() {
+                return Ok(bytes);
             }
+            self.current = None;
             match self.rest.next() {
                 None => return Ok(None),
                 Some(piece) if piece.bytes() <= self.skip => self.skip -= piece.bytes(),
@@ -138,15 +161,11 @@ impl Pieces {
                         file
                     } else {
                         let file = self.disk.open(&path, Open::Read)?;
-                        if file.stat()?.modified_ns != modified_ns {
-                            let what =
-                                format!("{}: the file was changed meanwhile", path.display());
-                            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-                        }
+                        same(file.stat()?.modified_ns, modified_ns, &path)?;
                         file
                     };
                     let (at, end) = (range.start, range.end);
-                    let current = Current {
+                    let rows = FileRows {
                         path,
                         file,
                         at,
@@ -155,14 +174,25 @@ impl Pieces {
                         ends: RowEnds::default(),
                         carry: Vec::new(),
                     };
-                    self.current = Some(current);
+                    self.current = Some(Current::File(rows));
+                }
+                Some(Piece::Edited {
+                    path,
+                    places,
+                    columns,
+                    modified_ns,
+                    ..
+                }) => {
+                    let edited = Edited::open(&self.disk, &path)?;
+                    same(edited.modified_ns, modified_ns, &path)?;
+                    self.current = Some(Current::Edited(Box::new(edited.placed(places, columns))));
                 }
             }
         }
     }
 }
 
-impl Current {
+impl FileRows {
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         if self.at >= self.end {
             return Ok(None);
@@ -191,6 +221,15 @@ impl Current {
             ))),
         }
     }
+}
+
+/// A file that changed since the answer was planned gives another answer.
+fn same(now: i64, planned: i64, path: &Path) -> io::Result<()> {
+    if now == planned {
+        return Ok(());
+    }
+    let what = format!("{}: the file was changed meanwhile", path.display());
+    Err(io::Error::new(io::ErrorKind::InvalidData, what))
 }
 
 fn place_rows(

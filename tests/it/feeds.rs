@@ -77,21 +77,32 @@ fn a_closed_day_that_somebody_changed_is_served_as_it_is() {
     let after = server.get("/exports/orders/2020-01-02.csv");
     assert_eq!((after.status, after.text()), (200, "changed\n"));
     assert_ne!(before.header("etag"), after.header("etag"));
-    let answer = server.get("/exports/orders.csv?from=2020-01-01&to=2020-01-04");
-    let detail = format!(
-        "{} was changed by somebody and does not fit under one header with the other days; download that day alone",
-        path.display()
+    // Under one header with other days its cells go by the names of its own columns.
+    let edited = "\u{feff}note,c,event_id,c\r\n\"hi;\",5,E\r\n\"x\ny\",6,F,7,beyond\r\n";
+    fs::write(&path, edited).expect("a file");
+    let range = "/exports/orders.csv?from=2020-01-01&to=2020-01-04";
+    let whole = server.get(range).text().to_owned();
+    let lines: Vec<&str> = whole.lines().collect();
+    assert_eq!(lines[0], "received_at,event_id,a,b,note,c,c (2)");
+    assert_eq!(lines[4..7], [",E,,,\"hi;\",5,", ",F,,,\"x", "y\",6,7"]);
+    assert!(lines[7].starts_with("2020-01-04T12:00:00.007Z,") && lines[7].ends_with(",9,,,8,"));
+    let head = server.head_with(range, &[]);
+    assert_eq!(
+        head.header("content-length"),
+        Some(whole.len().to_string().as_str())
     );
-    is_problem(
-        &answer,
-        &problem(
-            409,
-            "edited",
-            "A table's file was changed by somebody",
-            &detail,
-            "",
-        ),
-    );
+    for start in [0, 30, 150, 230, 260] {
+        let asked = format!("bytes={start}-");
+        let headers = [
+            ("authorization", &*format!("Bearer {TOKEN}")),
+            ("range", &asked),
+        ];
+        assert_eq!(
+            server.get_with(range, &headers).text(),
+            &whole[start..],
+            "{start}"
+        );
+    }
     fs::remove_file(&path).expect("a file");
     let answer = server.get("/exports/orders/2020-01-02.csv");
     let detail = format!(
