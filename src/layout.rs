@@ -1,7 +1,7 @@
 //! Every name below the output directory, in one place. Touches no disk.
 
 use crate::event::{Day, SourceName};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The output directory and where everything is in it.
 #[derive(Debug, Clone)]
@@ -14,12 +14,6 @@ impl Layout {
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
-    }
-
-    /// The output directory itself.
-    #[must_use]
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Every event, one JSON object a line.

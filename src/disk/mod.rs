@@ -192,14 +192,6 @@ pub fn replace(disk: &dyn Disk, path: &Path, content: &[u8]) -> io::Result<()> {
     done
 }
 
-/// Makes the name `path` durable.
-///
-/// # Errors
-/// Whatever the system answers.
-pub fn sync_parent(disk: &dyn Disk, path: &Path) -> io::Result<()> {
-    disk.sync_dir(parent(path))
-}
-
 /// The hidden name next to `path` under which its next version is written.
 #[must_use]
 pub fn beside(path: &Path, what: &str) -> PathBuf {

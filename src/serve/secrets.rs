@@ -1,7 +1,7 @@
 //! The key of the ids and the read token that are made at the first start.
 
 use crate::config::{Origin, Secret};
-use crate::disk::{SharedDisk, read_small, sync_parent};
+use crate::disk::{SharedDisk, parent, read_small};
 use crate::event::IdKey;
 use std::fmt::Write as _;
 use std::fs;
@@ -68,7 +68,7 @@ fn make_private(disk: &SharedDisk, path: &Path, content: &[u8]) -> io::Result<()
     file.write_all(content)?;
     file.sync_data()?;
     fs::rename(&beside, path)?;
-    sync_parent(&**disk, path)
+    disk.sync_dir(parent(path))
 }
 
 /// The origin of a token that rowhook made itself.

@@ -99,25 +99,12 @@ impl Table {
         let mut header = Vec::new();
         columns.write_header(columns.len(), &mut header);
         let part = Part::create(&disk, path, &header, columns.len())?;
+        let new = Self::with(disk, layout, source, day, options, columns, part);
         let mut table = Self {
-            disk,
-            layout,
-            source,
-            day,
-            options,
             start,
-            columns,
-            flat: Flat::default(),
-            full: Vec::new(),
-            part,
             beside,
-            waiting: Vec::new(),
-            waiting_rows: Vec::new(),
-            pushed: Seq(0),
-            written: Seq(0),
-            received: None,
-            hint: (0, 0),
             dirty: Some(0),
+            ..new
         };
         table.take_name()?;
         Ok(table)
@@ -186,25 +173,47 @@ impl Table {
         let _ = disk.remove(&beside(&path, "wider"));
         let dirty = wider.is_some().then_some(0);
         Ok(Self {
-            disk,
-            layout,
-            source,
-            day,
-            options,
             start,
-            columns,
-            flat: Flat::default(),
             full: full.to_vec(),
-            part,
-            beside: false,
-            waiting: Vec::new(),
-            waiting_rows: Vec::new(),
             pushed: seq,
             written: seq,
             received,
             hint,
             dirty,
+            ..Self::with(disk, layout, source, day, options, columns, part)
         })
+    }
+
+    /// A table with one file and no row.
+    fn with(
+        disk: SharedDisk,
+        layout: Layout,
+        source: SourceName,
+        day: Day,
+        options: TableOptions,
+        columns: Columns,
+        part: Part,
+    ) -> Self {
+        Self {
+            disk,
+            layout,
+            source,
+            day,
+            options,
+            start: Vec::new(),
+            columns,
+            flat: Flat::default(),
+            full: Vec::new(),
+            part,
+            beside: false,
+            waiting: Vec::new(),
+            waiting_rows: Vec::new(),
+            pushed: Seq(0),
+            written: Seq(0),
+            received: None,
+            hint: (0, 0),
+            dirty: None,
+        }
     }
 
     /// The day.
@@ -217,12 +226,6 @@ impl Table {
     #[must_use]
     pub fn columns(&self) -> &[Column] {
         self.columns.all()
-    }
-
-    /// The columns that it started with.
-    #[must_use]
-    pub fn start(&self) -> &[Column] {
-        &self.start
     }
 
     /// The last record that was pushed.
