@@ -57,22 +57,33 @@ impl Handle {
         source: SourceName,
         days: RangeInclusive<Day>,
     ) -> Result<Vec<Snapshot>, Unavailable> {
-        let (reply, answer) = oneshot::channel();
-        let target = self.shared.last_seq();
-        let until = Instant::now() + WAIT_MAX;
-        self.requests
-            .send(Request {
-                source,
-                days,
-                target,
-                until,
-                reply,
-            })
-            .map_err(|_| Unavailable)?;
-        self.shared.wake();
+        let answer = self.ask(source, days, Instant::now() + WAIT_MAX)?;
         match tokio::time::timeout(WAIT_MAX, answer).await {
             Ok(Ok(tables)) => Ok(tables),
             _ => Err(Unavailable),
         }
+    }
+
+    /// Asks without waiting: the answer comes during a step of the follower, or never once `until` is over.
+    ///
+    /// # Errors
+    /// When the follower is not there any more.
+    pub fn ask(
+        &self,
+        source: SourceName,
+        days: RangeInclusive<Day>,
+        until: Instant,
+    ) -> Result<oneshot::Receiver<Vec<Snapshot>>, Unavailable> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request {
+            source,
+            days,
+            target: self.shared.last_seq(),
+            until,
+            reply,
+        };
+        self.requests.send(request).map_err(|_| Unavailable)?;
+        self.shared.wake();
+        Ok(answer)
     }
 }
