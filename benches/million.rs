@@ -92,8 +92,16 @@ fn serve_variant(name: &str, args: &[OsString]) -> ExitCode {
     let served = config::load(&args.overrides(), &|name| env::var_os(name))
         .map_err(|error| error.to_string())
         .and_then(|settings| {
-            let stops = serve::signals().map_err(|error| error.to_string())?;
-            let run = serve::run(settings, Parts { disk, tables }, stops);
+            let signals = serve::signals().map_err(|error| error.to_string())?;
+            let run = serve::run(
+                settings,
+                Parts {
+                    disk,
+                    tables,
+                    reload: None,
+                },
+                signals,
+            );
             actix_web::rt::System::new()
                 .block_on(run)
                 .map_err(|error| error.to_string())

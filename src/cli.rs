@@ -70,13 +70,13 @@ pub enum Command {
     #[command(after_help = with_environment("\
 Example:
   rowhook serve --config /etc/rowhook.toml
-  The line `listening on http://ADDR` tells that it is ready. SIGTERM and Ctrl-C stop it; the
-  configuration is read at the start."))]
+  The line `listening on http://ADDR` tells that it is ready. SIGTERM and Ctrl-C stop it; SIGHUP, or
+  a change of the configuration's files, lets it read the configuration again."))]
     Serve,
     /// Check the configuration, print what would run, and exit with 0 or 2
     #[command(after_help = with_environment("\
 Example:
-  rowhook check --config /etc/rowhook.toml && systemctl restart rowhook
+  rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
   Secrets are looked up and checked, and never printed."))]
     Check,
 }
@@ -184,7 +184,7 @@ mod tests {
           -h, --help           Print help
 
         Example:
-          rowhook check --config /etc/rowhook.toml && systemctl restart rowhook
+          rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
           Secrets are looked up and checked, and never printed.
 
         Environment:

@@ -7,6 +7,7 @@
 //! - [`config`], [`cli`]: what the operator decided
 //! - [`serve`]: what is opened in which order, the threads, the end
 //! - [`http`]: requests and responses, and nothing below knows them
+//! - [`engine`]: what runs, for whoever serves requests
 //! - [`receive`]: from the bytes of a request to events
 //! - [`journal`]: events made durable, one line each; the only truth
 //! - [`follow`]: keeps the tables up with the journal
@@ -19,6 +20,7 @@
 pub mod cli;
 pub mod config;
 pub mod disk;
+pub mod engine;
 pub mod event;
 pub mod flatten;
 pub mod follow;

@@ -2,7 +2,7 @@
 
 use clap::Parser as _;
 use rowhook::cli::{Args, Command};
-use rowhook::config::{self, Settings};
+use rowhook::config::{self, Overrides, Settings};
 use rowhook::serve::{self, Parts};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
@@ -24,21 +24,27 @@ fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
-        Command::Serve => serve(settings),
+        Command::Serve => serve(settings, args.overrides()),
     }
 }
 
-fn serve(settings: Settings) -> ExitCode {
+fn serve(settings: Settings, overrides: Overrides) -> ExitCode {
     if let Err(why) = start_log() {
         eprintln!(
             "error: ROWHOOK_LOG: {why}\n  = help: use a level such as `info`, or `rowhook=debug`"
         );
         return ExitCode::from(WRONG);
     }
+    let parts = Parts {
+        reload: Some(Box::new(move || {
+            config::load(&overrides, &|name| std::env::var_os(name))
+        })),
+        ..Parts::real()
+    };
     let outcome = serve::signals()
         .map_err(serve::ServeError::from)
-        .and_then(|stops| {
-            actix_web::rt::System::new().block_on(serve::run(settings, Parts::real(), stops))
+        .and_then(|signals| {
+            actix_web::rt::System::new().block_on(serve::run(settings, parts, signals))
         });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@
 //! - `lookup`: where secrets are found
 //! - `sources`: who may send
 //! - `resolve`: all of it together
+//! - `running`: what new settings may change while rowhook runs
 //! - `describe`: settings as text for a person
 //! - `error`, `excerpt`: what is said when something is wrong, and the line of the file
 
@@ -17,6 +18,7 @@ mod excerpt;
 mod file;
 mod lookup;
 mod resolve;
+mod running;
 mod secret;
 mod sources;
 #[cfg(test)]

@@ -206,7 +206,7 @@ fn path_from(env: Environment<'_>, variable: &str) -> Option<PathBuf> {
 }
 
 /// Refuses to listen where other machines can reach a source that has no secret, unless that is written.
-fn check_exposure(settings: &Settings, listen_place: Place) -> Result<(), ConfigError> {
+pub(super) fn check_exposure(settings: &Settings, listen_place: Place) -> Result<(), ConfigError> {
     let is_open = |source: &&Source| source.auth == Auth::None { written: false };
     let open: Vec<&Source> = settings.sources.values().filter(is_open).collect();
     let Some(first) = open.first() else {

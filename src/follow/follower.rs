@@ -1,7 +1,7 @@
 //! One step: read on, push rows, write them, look after the tables that lag.
 
 use super::catalog::{Catalog, Summary};
-use super::handle::{Handle, Request};
+use super::handle::{Ask, Handle, Request};
 use super::tracked::{Remake, Tracked};
 use super::upkeep::{cursor_of, parse, write_out};
 use crate::disk::{SharedDisk, read_small, replace};
@@ -62,7 +62,7 @@ pub struct Follower {
     pub(super) at: Cursor,
     pub(super) seq: Seq,
     pub(super) tables: HashMap<Key, Tracked>,
-    requests: Receiver<Request>,
+    asks: Receiver<Ask>,
     waiting: Vec<Request>,
     pub(super) today: Option<Day>,
     /// The end of the journal when this follower was opened: until it has read that far, tables are not looked after, because
@@ -90,9 +90,9 @@ impl Follower {
         let (catalog, open) = Catalog::load(&disk, &layout)?;
         let catalog = Arc::new(catalog);
         let saved = Self::load(&disk, &layout, &shared)?;
-        let (sender, requests) = channel();
+        let (sender, asks) = channel();
         let handle = Handle {
-            requests: sender,
+            asks: sender,
             shared: shared.clone(),
             catalog: catalog.clone(),
         };
@@ -107,7 +107,7 @@ impl Follower {
             at: saved.at,
             seq: saved.seq,
             tables: HashMap::new(),
-            requests,
+            asks,
             waiting: Vec::new(),
             today: None,
             opened_end,
@@ -161,7 +161,7 @@ impl Follower {
                 false
             }
         };
-        self.waiting.extend(self.requests.try_iter());
+        self.take_asks(clock);
         if self.may_look_after() {
             self.look_after(clock);
             if self.turn_day(now, clock) {
@@ -174,6 +174,37 @@ impl Follower {
             self.checkpoint(clock);
         }
         more
+    }
+
+    fn take_asks(&mut self, clock: Instant) {
+        while let Ok(ask) = self.asks.try_recv() {
+            match ask {
+                Ask::Tables(request) => self.waiting.push(request),
+                Ask::Options(options) => self.set_options(options, clock),
+            }
+        }
+    }
+
+    /// Goes on by other options: tables whose rules change are made anew.
+    fn set_options(&mut self, options: FollowOptions, clock: Instant) {
+        self.options = options;
+        let keys: Vec<Key> = self.tables.keys().cloned().collect();
+        for key in keys {
+            let Some(table) = self.tables.get(&key).and_then(|t| t.table.as_ref()) else {
+                // It is opened later, by the options of then.
+                continue;
+            };
+            let state = table.state(None);
+            if state.rules == self.options_of(&key.0, Some(&state)).rules.fingerprint() {
+                continue;
+            }
+            let anew = Tracked {
+                anew: Some(Remake::Rules),
+                ours: state.parts.iter().map(|part| part.stat).collect(),
+                ..Tracked::failed(Cursor::default(), clock)
+            };
+            self.tables.insert(key, anew);
+        }
     }
 
     /// Whether tables may be written beside what is pushed to them: not before the follower has read what was there when it

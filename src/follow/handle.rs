@@ -2,6 +2,7 @@
 //! up to a seq, and is taken in one step, so that a reader sees one version.
 
 use super::catalog::Catalog;
+use super::follower::FollowOptions;
 use crate::event::{Day, Seq, SourceName};
 use crate::journal::Shared;
 use crate::table::Snapshot;
@@ -13,6 +14,14 @@ use tokio::sync::oneshot;
 
 /// How long a reader waits for a table to have every row.
 pub const WAIT_MAX: Duration = Duration::from_secs(10);
+
+/// What the follower is asked for.
+pub enum Ask {
+    /// Tables, for a reader.
+    Tables(Request),
+    /// To go on by other options.
+    Options(FollowOptions),
+}
 
 /// A reader's request.
 pub struct Request {
@@ -36,7 +45,7 @@ pub struct Unavailable;
 /// How the rest of the program reaches the follower.
 #[derive(Clone)]
 pub struct Handle {
-    pub(super) requests: Sender<Request>,
+    pub(super) asks: Sender<Ask>,
     pub(super) shared: Arc<Shared>,
     pub(super) catalog: Arc<Catalog>,
 }
@@ -82,8 +91,19 @@ impl Handle {
             until,
             reply,
         };
-        self.requests.send(request).map_err(|_| Unavailable)?;
-        self.shared.wake();
+        self.send(Ask::Tables(request))?;
         Ok(answer)
+    }
+
+    /// Lets the follower go on by other options. What is asked for after this is answered by them.
+    pub fn set_options(&self, options: FollowOptions) {
+        // One that is not there any more needs none.
+        let _ = self.send(Ask::Options(options));
+    }
+
+    fn send(&self, ask: Ask) -> Result<(), Unavailable> {
+        self.asks.send(ask).map_err(|_| Unavailable)?;
+        self.shared.wake();
+        Ok(())
     }
 }

@@ -19,4 +19,4 @@ mod upkeep;
 
 pub use catalog::{Catalog, Summary};
 pub use follower::{FollowOptions, Follower};
-pub use handle::{Handle, Request, Unavailable};
+pub use handle::{Ask, Handle, Request, Unavailable};

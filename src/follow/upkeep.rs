@@ -52,7 +52,11 @@ impl Follower {
     }
 
     /// How a source's payloads become rows. One that is not configured any more goes on as it was.
-    fn options_of(&self, source: &SourceName, state: Option<&Checkpoint>) -> TableOptions {
+    pub(super) fn options_of(
+        &self,
+        source: &SourceName,
+        state: Option<&Checkpoint>,
+    ) -> TableOptions {
         let as_it_was = || {
             let preset = state.and_then(|state| Rules::preset_of(&state.rules));
             Rules {

@@ -2,7 +2,8 @@
 //! Basic, or, where a spreadsheet can only hold a URL, in the query.
 
 use super::problem::Problem;
-use super::{App, query_of};
+use super::query_of;
+use crate::engine::Engine;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use base64::Engine as _;
@@ -20,18 +21,19 @@ pub enum Shown {
 ///
 /// # Errors
 /// 401, when it does not.
-pub fn check(request: &HttpRequest, app: &App, query: bool) -> Result<Shown, Problem> {
+pub fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
+    let live = engine.live();
     let mut given = request.headers().get_all(header::AUTHORIZATION);
     if let (Some(value), None) = (given.next(), given.next())
         && let Some(token) = token_of(value.as_bytes())
-        && app.token.matches(&token)
+        && live.token.matches(&token)
     {
         return Ok(Shown::Header);
     }
     let in_query = || {
         query_of(request)
             .iter()
-            .any(|(name, value)| name == "token" && app.token.matches(value.as_bytes()))
+            .any(|(name, value)| name == "token" && live.token.matches(value.as_bytes()))
     };
     if query && in_query() {
         Ok(Shown::Query)

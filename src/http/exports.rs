@@ -2,8 +2,9 @@
 //! before they were asked for, and the list of what can be downloaded.
 
 use super::problem::Problem;
-use super::{App, access, query_of};
+use super::{access, query_of};
 use crate::disk::SharedDisk;
+use crate::engine::Engine;
 use crate::event::{Day, SourceName, Timestamp};
 use crate::follow::Summary;
 use crate::read::export::Tables;
@@ -21,8 +22,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// `GET /exports/{path}`
-pub async fn download(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    match try_download(&request, &app).await {
+pub async fn download(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    match try_download(&request, &engine).await {
         Ok(response) => response,
         Err(problem) => problem.respond(),
     }
@@ -30,23 +31,23 @@ pub async fn download(request: HttpRequest, app: web::Data<App>) -> HttpResponse
 
 async fn try_download(
     request: &HttpRequest,
-    app: &web::Data<App>,
+    engine: &web::Data<Engine>,
 ) -> Result<HttpResponse, Problem> {
-    access::check(request, app, true)?;
+    access::check(request, engine, true)?;
     let address = Address::parse(
         request.match_info().query("path"),
         &query_of(request),
-        app.today(),
+        engine.today(),
     );
     let address = address.map_err(Problem::Address)?;
-    let export = plan(app, &address).await?;
-    Ok(answer(request, &app.disk, export))
+    let export = plan(engine, &address).await?;
+    Ok(answer(request, &engine.disk, export))
 }
 
 /// Waits for the rows, then plans the answer away from the worker: it reads checkpoints.
-async fn plan(app: &web::Data<App>, address: &Address) -> Result<Export, Problem> {
+async fn plan(engine: &web::Data<Engine>, address: &Address) -> Result<Export, Problem> {
     let source = address.source().clone();
-    let today = app.today();
+    let today = engine.today();
     let (first, last) = match address {
         Address::Day(_, DayName::Day(day)) | Address::Part(_, day, _) => (*day, *day),
         Address::Day(_, DayName::Today) => (today, today),
@@ -57,22 +58,23 @@ async fn plan(app: &web::Data<App>, address: &Address) -> Result<Export, Problem
         ),
         Address::Range(_, days) => (*days.start(), *days.end()),
     };
-    let open = app.tables.tables(source.clone(), first..=last).await?;
-    let known =
-        app.settings.sources.contains_key(&source) || app.tables.catalog().knows(source.as_str());
+    let open = engine.tables.tables(source.clone(), first..=last).await?;
+    let live = engine.live();
+    let known = live.settings.sources.contains_key(&source)
+        || engine.tables.catalog().knows(source.as_str());
     if !known {
         return Err(Problem::NoSuchSource {
             source: source.to_string(),
         });
     }
-    let (app, address) = (app.clone(), address.clone());
+    let (engine, address) = (engine.clone(), address.clone());
     let planned = web::block(move || {
-        let catalog = app.tables.catalog();
-        let rules = app.rules(&source);
-        let zone = app.settings.timezone;
+        let catalog = engine.tables.catalog();
+        let rules = live.rules(&source);
+        let zone = live.settings.timezone;
         let tables = Tables {
-            disk: &app.disk,
-            layout: &app.layout,
+            disk: &engine.disk,
+            layout: &engine.layout,
             source: &source,
             open,
             rules,
@@ -315,11 +317,11 @@ impl futures_core::Stream for Sending {
 const LIST_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// `GET /api/exports`
-pub async fn list(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    if let Err(problem) = access::check(&request, &app, false) {
+pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    if let Err(problem) = access::check(&request, &engine, false) {
         return problem.respond();
     }
-    let exports: Vec<Value> = days(&app)
+    let exports: Vec<Value> = days(&engine)
         .await
         .iter()
         .map(|(source, day, summary)| describe(source, *day, summary))
@@ -330,16 +332,16 @@ pub async fn list(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
 }
 
 /// All days, with what was acknowledged before, where the tables are far enough.
-pub(super) async fn days(app: &App) -> Vec<(SourceName, Day, Summary)> {
-    let today = app.today();
+pub(super) async fn days(engine: &Engine) -> Vec<(SourceName, Day, Summary)> {
+    let today = engine.today();
     let up_to_date = async {
-        for source in app.settings.sources.keys() {
-            let _ = app.tables.tables(source.clone(), today..=today).await;
+        for source in engine.live().settings.sources.keys() {
+            let _ = engine.tables.tables(source.clone(), today..=today).await;
         }
     };
     // A list that lags is better than none.
     let _ = tokio::time::timeout(LIST_WAIT_MAX, up_to_date).await;
-    app.tables.catalog().all()
+    engine.tables.catalog().all()
 }
 
 fn describe(source: &SourceName, day: Day, summary: &Summary) -> Value {

@@ -1,14 +1,15 @@
 //! `/healthz` and `/readyz`: open to all, with details for those who may read.
 
-use super::{App, access};
+use super::access;
+use crate::engine::Engine;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 
 /// Alive: it answers.
-pub async fn alive(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
+pub async fn alive(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let mut body = json!({"status": "alive"});
-    if access::check(&request, &app, false).is_ok() {
+    if access::check(&request, &engine, false).is_ok() {
         body["version"] = json!(env!("CARGO_PKG_VERSION"));
     }
     HttpResponse::Ok()
@@ -17,16 +18,16 @@ pub async fn alive(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
 }
 
 /// Ready: it can store.
-pub async fn ready(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    let health = app.health();
+pub async fn ready(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let health = engine.health();
     let ready = health.is_ok();
     let mut body = json!({"status": if ready { "ready" } else { "not ready" }});
-    if access::check(&request, &app, false).is_ok() {
+    if access::check(&request, &engine, false).is_ok() {
         if let Err(why) = health {
             body["reason"] = json!(why);
         }
-        body["last_seq"] = json!(app.journal.last_seq().0);
-        body["waiting_bytes"] = json!(app.waiting.used());
+        body["last_seq"] = json!(engine.journal.last_seq().0);
+        body["waiting_bytes"] = json!(engine.waiting.used());
     }
     let mut response = if ready {
         HttpResponse::Ok()

@@ -1,9 +1,9 @@
 //! `POST /hooks/{source}`: one column of early returns, then the verdict of
 //! the journal.
 
-use super::App;
 use super::problem::{KeptAs, Problem};
 use crate::config::{Auth, Identity, Source};
+use crate::engine::{Engine, Live};
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
@@ -19,9 +19,9 @@ use tokio::sync::oneshot;
 pub async fn deliver(
     request: HttpRequest,
     payload: web::Payload,
-    app: web::Data<App>,
+    engine: web::Data<Engine>,
 ) -> HttpResponse {
-    match try_deliver(&request, payload, &app).await {
+    match try_deliver(&request, payload, &engine).await {
         Ok(response) => response,
         Err(problem) => problem.respond(),
     }
@@ -30,20 +30,21 @@ pub async fn deliver(
 async fn try_deliver(
     request: &HttpRequest,
     payload: web::Payload,
-    app: &App,
+    engine: &Engine,
 ) -> Result<HttpResponse, Problem> {
+    let live = engine.live();
     let name = request.match_info().query("source");
-    let source = app.settings.sources.get(name);
+    let source = live.settings.sources.get(name);
     let source = source.ok_or_else(|| Problem::NoSuchSource {
         source: name.chars().take(100).collect(),
     })?;
-    if app.is_draining() {
+    if engine.is_draining() {
         return Err(Problem::Draining);
     }
     authenticate(source, request.headers())?;
-    check_rate(app, source)?;
+    check_rate(&live, source)?;
     let gzip = is_gzip(request.headers())?;
-    let body = read(request, payload, app, gzip).await?;
+    let body = read(request, payload, engine, &live, gzip).await?;
     let broken_gzip = body.broken_gzip;
     let outcome = if broken_gzip {
         Err((Unusable::NotGzip, body.bytes))
@@ -51,21 +52,21 @@ async fn try_deliver(
         parse(
             body.bytes,
             is_form(request.headers()),
-            app.settings.limits.depth_max,
+            live.settings.limits.depth_max,
         )
     };
     match outcome {
         Ok(parsed) => {
             let events = identify(
-                &app.id_key,
+                &engine.id_key,
                 &source.name,
                 same(source, request.headers()),
                 &parsed,
             );
-            store(app, source, events, parsed.text, body.permit).await
+            store(engine, source, events, parsed.text, body.permit).await
         }
         Err((why, bytes)) => {
-            Err(refuse(app, source, request.headers(), why, bytes, body.permit).await)
+            Err(refuse(engine, source, request.headers(), why, bytes, body.permit).await)
         }
     }
 }
@@ -85,8 +86,8 @@ fn authenticate(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-fn check_rate(app: &App, source: &Source) -> Result<(), Problem> {
-    let Some(rate) = app.rates.get(&source.name) else {
+fn check_rate(live: &Live, source: &Source) -> Result<(), Problem> {
+    let Some(rate) = live.rate(&source.name) else {
         return Ok(());
     };
     rate.check().map_err(|not_until| {
@@ -146,10 +147,11 @@ fn same<'a>(source: &'a Source, headers: &'a HeaderMap) -> Same<'a> {
 async fn read(
     request: &HttpRequest,
     payload: web::Payload,
-    app: &App,
+    engine: &Engine,
+    live: &Live,
     gzip: bool,
 ) -> Result<body::Body, Problem> {
-    let limits = &app.settings.limits;
+    let limits = &live.settings.limits;
     let length = request
         .headers()
         .get(header::CONTENT_LENGTH)
@@ -160,7 +162,7 @@ async fn read(
             bytes_max: limits.body_bytes_max,
         });
     }
-    let reading = Reading::new(gzip, limits.body_bytes_max, length, &app.waiting);
+    let reading = Reading::new(gzip, limits.body_bytes_max, length, &engine.waiting);
     match tokio::time::timeout(limits.body_time_max, read_all(reading, payload)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(Problem::TooSlow {
@@ -185,7 +187,7 @@ async fn read_all(mut reading: Reading, payload: web::Payload) -> Result<body::B
 
 /// Hands the events to the journal and waits until they are durable.
 async fn store(
-    app: &App,
+    engine: &Engine,
     source: &Source,
     events: Events,
     text: Vec<u8>,
@@ -193,7 +195,7 @@ async fn store(
 ) -> Result<HttpResponse, Problem> {
     /// What an event costs in memory besides its text, and on disk besides its payload.
     const EVENT_BYTES: usize = 256;
-    let events_max = app.settings.limits.waiting_bytes_max / 4 / EVENT_BYTES;
+    let events_max = engine.waiting.max() / 4 / EVENT_BYTES;
     if events.all().len() > events_max.max(1) {
         return Err(Problem::TooManyEvents { events_max });
     }
@@ -211,7 +213,8 @@ async fn store(
         text,
         events,
     };
-    app.deliveries
+    engine
+        .deliveries
         .put(Delivery {
             incoming,
             permit,
@@ -250,7 +253,7 @@ fn stored_response(
 
 /// Keeps the body before it is refused.
 async fn refuse(
-    app: &App,
+    engine: &Engine,
     source: &Source,
     headers: &HeaderMap,
     why: Unusable,
@@ -258,7 +261,7 @@ async fn refuse(
     permit: Permit,
 ) -> Problem {
     let body = RefusedBody {
-        id: identity::refused(&app.id_key, &source.name, &bytes),
+        id: identity::refused(&engine.id_key, &source.name, &bytes),
         source: source.name.clone(),
         status: if why.is_json() { 422 } else { 400 },
         reason: why.to_string(),
@@ -268,7 +271,7 @@ async fn refuse(
         body: bytes,
     };
     let (reply, kept) = oneshot::channel();
-    if app
+    if engine
         .refusals
         .put(Refusal {
             body,

@@ -14,99 +14,9 @@ pub mod hooks;
 pub mod page;
 pub mod problem;
 
-use crate::config::{Secret, Settings};
-use crate::disk::SharedDisk;
-use crate::event::{IdKey, Preset, SourceName, Timestamp};
-use crate::flatten::Rules;
-use crate::follow::Handle;
-use crate::journal::{Health, Shared};
-use crate::layout::Layout;
-use crate::receive::{Delivery, Queue, Refusal, Waiting};
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use governor::DefaultDirectRateLimiter;
 use problem::Problem;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// All that handlers need; one for all workers.
-pub struct App {
-    /// The configuration.
-    pub settings: Settings,
-    /// The disk.
-    pub disk: SharedDisk,
-    /// The output directory.
-    pub layout: Layout,
-    /// The key of the event ids.
-    pub id_key: IdKey,
-    /// The read token.
-    pub token: Secret,
-    /// The state of the journal.
-    pub journal: Arc<Shared>,
-    /// The way to the journal.
-    pub deliveries: Arc<Queue<Delivery>>,
-    /// The way to the rejected files.
-    pub refusals: Arc<Queue<Refusal>>,
-    /// The way to the tables.
-    pub tables: Handle,
-    /// What all requests may hold together.
-    pub waiting: Arc<Waiting>,
-    /// The rates of sources that have one.
-    pub rates: BTreeMap<SourceName, DefaultDirectRateLimiter>,
-    /// Set when it is about to stop.
-    pub draining: Arc<AtomicBool>,
-}
-
-impl App {
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
-    }
-
-    /// The rules of a source's tables; a source that is not configured any more is generic.
-    fn rules(&self, source: &SourceName) -> Rules {
-        let preset = self
-            .settings
-            .sources
-            .get(source)
-            .map_or(Preset::Generic, |s| s.preset);
-        rules_of(&self.settings, preset)
-    }
-
-    /// Whether events can be stored now, and if not, why.
-    fn health(&self) -> Result<(), String> {
-        /// Less room than this does not take a delivery.
-        const FREE_BYTES_MIN: u64 = 64 * 1024;
-        if self.is_draining() {
-            return Err("rowhook is stopping".into());
-        }
-        if let Health::Failing(why) = self.journal.health() {
-            return Err(format!("the journal cannot be written: {why}"));
-        }
-        match self.disk.free_bytes(&self.layout.journal_dir()) {
-            Ok(free) if free < FREE_BYTES_MIN => {
-                Err(format!("the disk is full: {free} bytes are left"))
-            }
-            Ok(_) => Ok(()),
-            Err(error) => Err(format!("the journal's folder cannot be reached: {error}")),
-        }
-    }
-
-    fn today(&self) -> crate::event::Day {
-        Timestamp::now().day(self.settings.timezone)
-    }
-}
-
-/// The rules of the tables of a source with this preset.
-#[must_use]
-pub fn rules_of(settings: &Settings, preset: Preset) -> Rules {
-    Rules {
-        preset,
-        columns_max: settings.limits.columns_max,
-        guard: settings.csv.formula_guard,
-        bom: settings.csv.bom,
-    }
-}
 
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {

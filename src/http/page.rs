@@ -2,8 +2,9 @@
 //! to send it. Plain HTML without a script.
 
 use super::access::{self, Shown};
-use super::{App, exports};
+use super::exports;
 use crate::config::Auth;
+use crate::engine::Engine;
 use crate::event::{Day, SourceName};
 use crate::follow::Summary;
 use actix_web::http::header;
@@ -15,12 +16,12 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{overflow:auto;padding:.8rem;background:#8882;border-radius:.3rem}";
 
 /// The page.
-pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
-    let shown = match access::check(&request, &app, true) {
+pub async fn page(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let shown = match access::check(&request, &engine, true) {
         Ok(shown) => shown,
         Err(problem) => return problem.respond(),
     };
-    let days = exports::days(&app).await;
+    let days = exports::days(&engine).await;
     let mut nonce = [0; 16];
     if getrandom::fill(&mut nonce).is_err() {
         return super::problem::Problem::Internal.respond();
@@ -32,8 +33,9 @@ pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
     // A page that was opened with the token in its address has links that work in the same way.
     let query = match shown {
         Shown::Query => {
+            let live = engine.live();
             let token = percent_encoding::percent_encode(
-                app.token.expose(),
+                live.token.expose(),
                 percent_encoding::NON_ALPHANUMERIC,
             );
             format!("?token={token}")
@@ -48,8 +50,8 @@ pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
         .body(render(
-            &app,
-            &base_url(&request, &app),
+            &engine,
+            &base_url(&request, &engine),
             &days,
             &query,
             &nonce,
@@ -57,8 +59,8 @@ pub async fn page(request: HttpRequest, app: web::Data<App>) -> HttpResponse {
 }
 
 /// Where this server is, as senders see it.
-fn base_url(request: &HttpRequest, app: &App) -> String {
-    if let Some(url) = &app.settings.public_url {
+fn base_url(request: &HttpRequest, engine: &Engine) -> String {
+    if let Some(url) = &engine.live().settings.public_url {
         return url.clone();
     }
     let host = request
@@ -75,7 +77,7 @@ fn base_url(request: &HttpRequest, app: &App) -> String {
 }
 
 fn render(
-    app: &App,
+    engine: &Engine,
     base: &str,
     days: &[(SourceName, Day, Summary)],
     query: &str,
@@ -85,7 +87,7 @@ fn render(
         String::from("<!doctype html><html lang=en><meta charset=utf-8><title>rowhook</title>");
     html.push_str("<meta name=viewport content=\"width=device-width\">");
     let _ = write!(html, "<style nonce={nonce}>{STYLE}</style><h1>rowhook</h1>");
-    if let Err(why) = app.health() {
+    if let Err(why) = engine.health() {
         let _ = write!(
             html,
             "<p role=alert><strong>Not able to store:</strong> {}. Deliveries are refused until that is mended; senders will retry.</p>",
@@ -98,7 +100,7 @@ fn render(
     if has_rows {
         table(&mut html, days, query);
     } else {
-        waiting(&mut html, app, base);
+        waiting(&mut html, engine, base);
     }
     html.push_str("</html>");
     html
@@ -128,9 +130,9 @@ fn table(html: &mut String, days: &[(SourceName, Day, Summary)], query: &str) {
     html.push_str("</tbody></table>");
 }
 
-fn waiting(html: &mut String, app: &App, base: &str) {
+fn waiting(html: &mut String, engine: &Engine, base: &str) {
     html.push_str("<p>Nothing has come yet. Fill in this callback URL at the sender:</p>");
-    for source in app.settings.sources.values() {
+    for source in engine.live().settings.sources.values() {
         let url = escape(&format!("{base}/hooks/{}", source.name));
         let _ = write!(html, "<h2>{}</h2><p><code>{url}</code></p>", source.name);
         let header = match source.auth {

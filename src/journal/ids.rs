@@ -49,7 +49,7 @@ impl IdLog {
         seen: &mut Seen,
     ) -> io::Result<Self> {
         disk.create_dir(&dir)?;
-        let files_max = ids_max as u64 / FILE_RECORDS + 2;
+        let files_max = files_for(ids_max);
         let mut log = Self {
             disk,
             dir,
@@ -70,6 +70,11 @@ impl IdLog {
         }
         log.remove_others(first)?;
         Ok(log)
+    }
+
+    /// Changes how many ids are wanted.
+    pub fn set_max(&mut self, ids_max: usize) {
+        self.files_max = files_for(ids_max);
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -201,6 +206,11 @@ impl IdLog {
         }
         Ok(self.at)
     }
+}
+
+/// Files that hold so many ids whatever they begin with.
+fn files_for(ids_max: usize) -> u64 {
+    ids_max as u64 / FILE_RECORDS + 2
 }
 
 fn decode(record: &[u8]) -> (Id, Timestamp) {

@@ -101,6 +101,12 @@ impl Refused {
         Ok(refused)
     }
 
+    /// Goes on with another zone and limit, from the next body on.
+    pub fn set_options(&mut self, zone: Tz, bytes_max: u64) {
+        self.zone = zone;
+        self.bytes_max = bytes_max;
+    }
+
     fn load(&mut self, day: Day) -> io::Result<()> {
         let file = match self.disk.open(&self.layout.rejected(day), Open::Read) {
             Ok(file) => file,

@@ -50,8 +50,17 @@ impl Seen {
             next: 0,
             index: (0..SHARDS).map(|_| Shard::default()).collect(),
             minutes: VecDeque::new(),
-            ids_max: ids_max.clamp(1, u32::MAX as usize / 2),
-            window_ms: i64::from(days) * 86_400_000,
+            ids_max: clamped(ids_max),
+            window_ms: window_of(days),
+        }
+    }
+
+    /// Changes how many ids and days it holds. What is over leaves at once.
+    pub fn set_limits(&mut self, ids_max: usize, days: u32) {
+        self.ids_max = clamped(ids_max);
+        self.window_ms = window_of(days);
+        while self.len() > self.ids_max {
+            self.forget_oldest();
         }
     }
 
@@ -229,6 +238,14 @@ impl Shard {
         self.places[place] = number;
         self.used += 1;
     }
+}
+
+fn clamped(ids_max: usize) -> usize {
+    ids_max.clamp(1, u32::MAX as usize / 2)
+}
+
+fn window_of(days: u32) -> i64 {
+    i64::from(days) * 86_400_000
 }
 
 fn shard_of(id: Id) -> usize {

@@ -146,6 +146,13 @@ impl Journal {
         self.shared.clone()
     }
 
+    /// Goes on by other options, from the next batch on.
+    pub fn set_options(&mut self, options: Options) {
+        self.options = options;
+        self.seen.set_limits(options.ids_max, options.dedup_days);
+        self.ids.set_max(options.ids_max);
+    }
+
     /// Whether it can store nothing until [`Journal::recover`] succeeds.
     #[must_use]
     pub fn is_broken(&self) -> bool {

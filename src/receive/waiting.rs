@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[derive(Debug)]
 pub struct Waiting {
     used: AtomicUsize,
-    max: usize,
+    max: AtomicUsize,
 }
 
 /// Bytes taken from the budget; given back on drop.
@@ -30,7 +30,7 @@ impl Waiting {
     pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
             used: AtomicUsize::new(0),
-            max,
+            max: AtomicUsize::new(max),
         })
     }
 
@@ -38,6 +38,17 @@ impl Waiting {
     #[must_use]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
+    }
+
+    /// The budget.
+    #[must_use]
+    pub fn max(&self) -> usize {
+        self.max.load(Ordering::Relaxed)
+    }
+
+    /// Changes the budget; what is taken stays taken.
+    pub fn set_max(&self, max: usize) {
+        self.max.store(max, Ordering::Relaxed);
     }
 
     /// An empty permit.
@@ -83,7 +94,7 @@ impl Permit {
             .as_ref()
             .map_or(self.bytes, |pair| pair.load(Ordering::Relaxed));
         let alone = taken == own;
-        if taken.saturating_add(bytes) > self.waiting.max && !alone {
+        if taken.saturating_add(bytes) > self.waiting.max() && !alone {
             self.waiting.used.fetch_sub(bytes, Ordering::Relaxed);
             return Err(TooMuch);
         }

@@ -1,14 +1,20 @@
 //! The program put together: what is opened in which order, the threads, the
 //! listener, the end.
 //!
+//! - [`open`]: what is opened before anything is served, and closed again
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
 //! - [`signals`]: when to stop
+//! - [`reload`], `watch`: the configuration read again, other hands on files
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
+pub mod open;
+pub mod reload;
 mod run;
 mod secrets;
-mod signals;
+pub mod signals;
 pub mod threads;
+mod watch;
 
-pub use run::{Parts, ServeError, run};
+pub use open::{Parts, ServeError};
+pub use run::run;
 pub use signals::signals;

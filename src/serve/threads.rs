@@ -1,10 +1,11 @@
 //! The threads: thin loops around what can be stepped through without them.
 
+use crate::engine::{Engine, RefusedOptions};
 use crate::event::Timestamp;
 use crate::follow::Follower;
 use crate::journal::refused::Refused;
 use crate::journal::{Journal, Shared};
-use crate::receive::{Delivery, Queue, Refusal};
+use crate::receive::{Delivery, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -32,10 +33,8 @@ impl Drop for AbortOnPanic {
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn journal(
-    mut journal: Journal,
-    queue: Arc<Queue<Delivery>>,
-) -> std::io::Result<JoinHandle<()>> {
+pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHandle<()>> {
+    let (queue, options) = (engine.deliveries.clone(), engine.journal_options.clone());
     Builder::new().name("journal".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
@@ -45,6 +44,9 @@ pub fn journal(
         loop {
             let rest = if journal.is_broken() { RETRY } else { CHECKPOINT_EVERY };
             let goes_on = queue.take(&mut batch, rest);
+            if let Some(options) = options.take() {
+                journal.set_options(options);
+            }
             for Delivery { incoming: events, permit, reply } in batch.drain(..) {
                 incoming.push(events);
                 replies.push((reply, permit));
@@ -85,10 +87,8 @@ pub fn journal(
 ///
 /// # Errors
 /// When the system gives no thread.
-pub fn refused(
-    mut refused: Refused,
-    queue: Arc<Queue<Refusal>>,
-) -> std::io::Result<JoinHandle<()>> {
+pub fn refused(mut refused: Refused, engine: &Engine) -> std::io::Result<JoinHandle<()>> {
+    let (queue, options) = (engine.refusals.clone(), engine.refused_options.clone());
     Builder::new().name("refused".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let mut batch = Vec::new();
@@ -102,6 +102,9 @@ pub fn refused(
             {
                 bodies.push(body);
                 replies.push((reply, permit));
+            }
+            if let Some(RefusedOptions { zone, bytes_max }) = options.take() {
+                refused.set_options(zone, bytes_max);
             }
             let answers = refused.keep(&bodies, Timestamp::now());
             for ((reply, _permit), kept) in replies.into_iter().zip(answers) {

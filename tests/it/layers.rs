@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
@@ -21,16 +21,21 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("read", &["event", "disk", "layout", "flatten", "table"]),
     ("receive", &["event", "json", "journal"]),
     (
+        "engine",
+        &[
+            "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "receive",
+        ],
+    ),
+    (
         "http",
         &[
-            "event", "config", "disk", "layout", "flatten", "journal", "follow", "read", "receive",
+            "event", "config", "disk", "journal", "follow", "read", "receive", "engine",
         ],
     ),
     (
         "serve",
         &[
-            "event", "config", "disk", "layout", "flatten", "journal", "table", "follow",
-            "receive", "http",
+            "event", "config", "disk", "layout", "journal", "follow", "receive", "engine", "http",
         ],
     ),
     ("main", &["cli", "config", "disk", "serve"]),

@@ -23,6 +23,7 @@ mod reading;
 mod readme;
 mod receiving;
 mod rejected;
+mod reload;
 mod restarts;
 mod server;
 mod starting;

@@ -45,6 +45,15 @@ impl Place {
 
     /// The same under another program with its arguments, such as `strace`.
     pub fn wrapped(&self, wrapper: &[&str]) -> Command {
+        let mut command = self.bare(wrapper);
+        command
+            .args(["--listen", "127.0.0.1:0", "--output"])
+            .arg(self.output());
+        command
+    }
+
+    /// The program here, without an argument.
+    pub fn bare(&self, wrapper: &[&str]) -> Command {
         let binary = env!("CARGO_BIN_EXE_rowhook");
         let mut command = match wrapper {
             [] => Command::new(binary),
@@ -64,9 +73,6 @@ impl Place {
             command.env_remove(name);
         }
         command.env("ROWHOOK_TOKEN", TOKEN).current_dir(self.path());
-        command
-            .args(["--listen", "127.0.0.1:0", "--output"])
-            .arg(self.output());
         command
     }
 

@@ -1,7 +1,6 @@
 //! Rows, columns that appear, requests that wait.
 
 use super::*;
-use crate::follow::Request;
 use crate::table::Snapshot;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -54,19 +53,10 @@ fn rows_with_line_ends_and_quotes_become_wider() {
 
 /// Asks for the day's table with all that is stored.
 fn ask(world: &mut World) -> oneshot::Receiver<Vec<Snapshot>> {
-    let (reply, answer) = oneshot::channel();
-    let target = world.shared().last_seq();
     let day = world.now.day(Tz::UTC);
-    let request = Request {
-        source: name("orders"),
-        days: day..=day,
-        target,
-        until: world.clock + Duration::from_secs(10),
-        reply,
-    };
+    let until = world.clock + Duration::from_secs(10);
     let handle = &world.follower.as_ref().unwrap().1;
-    handle.requests.send(request).unwrap();
-    answer
+    handle.ask(name("orders"), day..=day, until).unwrap()
 }
 
 /// A world whose table was widened just now, with a wider row waiting.

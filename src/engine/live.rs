@@ -1,0 +1,112 @@
+//! The settings in force and what is made of them: the same for a whole request.
+
+use crate::config::{Secret, Settings, Source};
+use crate::event::{Preset, SourceName};
+use crate::flatten::Rules;
+use crate::follow::FollowOptions;
+use crate::journal::Options;
+use crate::table::PART_ROWS;
+use chrono_tz::Tz;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+/// What a reload exchanges.
+pub struct Live {
+    /// The configuration.
+    pub settings: Settings,
+    /// The read token.
+    pub token: Secret,
+    rates: BTreeMap<SourceName, Rate>,
+}
+
+/// The rate of a source, and what counts it.
+type Rate = (NonZeroU32, Arc<DefaultDirectRateLimiter>);
+
+/// What the keeper of refused bodies needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefusedOptions {
+    /// The zone whose midnight starts a file.
+    pub zone: Tz,
+    /// The most bytes of a day's file.
+    pub bytes_max: u64,
+}
+
+impl Live {
+    /// What is made of `settings`. A rate that stays what it was in `before` goes on counting.
+    #[must_use]
+    pub fn new(settings: Settings, token: Secret, before: Option<&Self>) -> Self {
+        let rate = |source: &Source| {
+            let rate = source.requests_per_second_max?;
+            let kept = before
+                .and_then(|live| live.rates.get(&source.name))
+                .filter(|kept| kept.0 == rate);
+            let counts = kept.map_or_else(
+                || Arc::new(RateLimiter::direct(Quota::per_second(rate))),
+                |kept| kept.1.clone(),
+            );
+            Some((source.name.clone(), (rate, counts)))
+        };
+        Self {
+            rates: settings.sources.values().filter_map(rate).collect(),
+            settings,
+            token,
+        }
+    }
+
+    /// What counts the requests of a source that has a rate.
+    #[must_use]
+    pub fn rate(&self, source: &SourceName) -> Option<&DefaultDirectRateLimiter> {
+        self.rates.get(source).map(|rate| &*rate.1)
+    }
+
+    /// The rules of a source's tables; a source that is not configured any more is generic.
+    #[must_use]
+    pub fn rules(&self, source: &SourceName) -> Rules {
+        let source = self.settings.sources.get(source);
+        rules_of(&self.settings, source.map_or(Preset::Generic, |s| s.preset))
+    }
+}
+
+/// The rules of the tables of a source with this preset.
+#[must_use]
+pub fn rules_of(settings: &Settings, preset: Preset) -> Rules {
+    Rules {
+        preset,
+        columns_max: settings.limits.columns_max,
+        guard: settings.csv.formula_guard,
+        bom: settings.csv.bom,
+    }
+}
+
+/// What the journal takes from the settings.
+#[must_use]
+pub fn journal_options(settings: &Settings) -> Options {
+    Options {
+        zone: settings.timezone,
+        dedup_days: settings.dedup.days,
+        ids_max: settings.dedup.ids_max,
+    }
+}
+
+/// What the keeper of refused bodies takes from the settings.
+#[must_use]
+pub fn refused_options(settings: &Settings) -> RefusedOptions {
+    RefusedOptions {
+        zone: settings.timezone,
+        bytes_max: settings.limits.rejected_bytes_max,
+    }
+}
+
+/// What the follower takes from the settings.
+#[must_use]
+pub fn follow_options(settings: &Settings) -> FollowOptions {
+    let rules = |source: &Source| (source.name.clone(), rules_of(settings, source.preset));
+    FollowOptions {
+        zone: settings.timezone,
+        sources: settings.sources.values().map(rules).collect(),
+        others: rules_of(settings, Preset::Generic),
+        part_rows: PART_ROWS,
+    }
+}

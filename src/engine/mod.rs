@@ -1,0 +1,149 @@
+//! What runs, in one place: the settings in force, the way to the threads that
+//! store, what is known of journal and tables. Whoever serves requests, from
+//! the network or from this machine, holds an [`Engine`] and nothing else.
+//!
+//! - [`Live`]: what a reload of the configuration exchanges, all of it at once
+//! - [`Slot`]: how a thread that stores hears of it
+//!
+//! Knows no HTTP.
+
+mod live;
+mod slot;
+
+pub use live::{Live, RefusedOptions, follow_options, journal_options, refused_options, rules_of};
+pub use slot::Slot;
+
+use crate::config::Settings;
+use crate::disk::SharedDisk;
+use crate::event::{Day, IdKey, Timestamp};
+use crate::follow::Handle;
+use crate::journal::{Health, Options, Shared};
+use crate::layout::Layout;
+use crate::receive::{Delivery, Queue, Refusal, Waiting};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What runs; one for all.
+pub struct Engine {
+    /// The disk.
+    pub disk: SharedDisk,
+    /// The output directory.
+    pub layout: Layout,
+    /// The key of the event ids.
+    pub id_key: IdKey,
+    /// The state of the journal.
+    pub journal: Arc<Shared>,
+    /// The way to the journal.
+    pub deliveries: Arc<Queue<Delivery>>,
+    /// The way to the rejected files.
+    pub refusals: Arc<Queue<Refusal>>,
+    /// The way to the tables.
+    pub tables: Handle,
+    /// What all requests may hold together.
+    pub waiting: Arc<Waiting>,
+    /// Set when it is about to stop.
+    pub draining: AtomicBool,
+    /// Where the journal's writer finds new options.
+    pub journal_options: Arc<Slot<Options>>,
+    /// Where the keeper of refused bodies finds new options.
+    pub refused_options: Arc<Slot<RefusedOptions>>,
+    /// Held for as long as it takes to take or put a pointer, never across an await.
+    live: RwLock<Arc<Live>>,
+}
+
+/// The parts of an engine that stay as they are while it runs.
+pub struct Fixed {
+    /// The disk.
+    pub disk: SharedDisk,
+    /// The output directory.
+    pub layout: Layout,
+    /// The key of the event ids.
+    pub id_key: IdKey,
+    /// The state of the journal.
+    pub journal: Arc<Shared>,
+    /// The way to the tables.
+    pub tables: Handle,
+}
+
+impl Engine {
+    /// An engine with these parts, and `live` in force.
+    #[must_use]
+    pub fn new(fixed: Fixed, live: Live) -> Self {
+        let Fixed {
+            disk,
+            layout,
+            id_key,
+            journal,
+            tables,
+        } = fixed;
+        Self {
+            disk,
+            layout,
+            id_key,
+            journal,
+            tables,
+            deliveries: Arc::default(),
+            refusals: Arc::default(),
+            waiting: Waiting::new(live.settings.limits.waiting_bytes_max),
+            draining: AtomicBool::new(false),
+            journal_options: Arc::default(),
+            refused_options: Arc::default(),
+            live: RwLock::new(Arc::new(live)),
+        }
+    }
+
+    /// What is in force now. A request takes it once, so that it sees one configuration.
+    #[must_use]
+    pub fn live(&self) -> Arc<Live> {
+        self.live
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts `settings` in force: for every request that begins after this, whole. The threads that store hear of it before
+    /// they see anything of such a request.
+    pub fn put_in_force(&self, settings: Settings, token: crate::config::Secret) {
+        self.journal_options.put(journal_options(&settings));
+        self.refused_options.put(refused_options(&settings));
+        self.tables.set_options(follow_options(&settings));
+        self.waiting.set_max(settings.limits.waiting_bytes_max);
+        let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
+        let next = Live::new(settings, token, Some(&live));
+        *live = Arc::new(next);
+    }
+
+    /// Whether it is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether events can be stored now.
+    ///
+    /// # Errors
+    /// Why not, for a person.
+    pub fn health(&self) -> Result<(), String> {
+        /// Less room than this does not take a delivery.
+        const FREE_BYTES_MIN: u64 = 64 * 1024;
+        if self.is_draining() {
+            return Err("rowhook is stopping".into());
+        }
+        if let Health::Failing(why) = self.journal.health() {
+            return Err(format!("the journal cannot be written: {why}"));
+        }
+        match self.disk.free_bytes(&self.layout.journal_dir()) {
+            Ok(free) if free < FREE_BYTES_MIN => {
+                Err(format!("the disk is full: {free} bytes are left"))
+            }
+            Ok(_) => Ok(()),
+            Err(error) => Err(format!("the journal's folder cannot be reached: {error}")),
+        }
+    }
+
+    /// The day that it is now.
+    #[must_use]
+    pub fn today(&self) -> Day {
+        Timestamp::now().day(self.live().settings.timezone)
+    }
+}

@@ -1,0 +1,210 @@
+//! What is opened before anything is served, in which order, and how it is
+//! closed again.
+
+use super::reload::Loader;
+use super::{secrets, threads};
+use crate::config::{Secret, Settings};
+use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
+use crate::engine::{self, Engine, Fixed, Live};
+use crate::event::Timestamp;
+use crate::follow::{Follower, Handle};
+use crate::journal::refused::Refused;
+use crate::journal::{RecoveryError, Shared, open};
+use crate::layout::Layout;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+/// Why rowhook could not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another process has the output directory.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The journal cannot be used.
+    #[error(transparent)]
+    Journal(#[from] RecoveryError),
+    /// A file or folder cannot be used.
+    #[error("{path}: {error}; the user that runs rowhook must be able to write there", path = path.display())]
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {addr}: {error}; choose another with --listen")]
+    Listen {
+        /// Which.
+        addr: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// Anything else.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// What rowhook is put together from, where that is not settings.
+pub struct Parts {
+    /// Where everything is kept.
+    pub disk: SharedDisk,
+    /// Whether the writing half runs. Without it nothing becomes a row: a benchmark's way to learn what rows cost.
+    pub tables: bool,
+    /// How the configuration is read again; nothing when there is none to read.
+    pub reload: Option<Loader>,
+}
+
+impl Parts {
+    /// The machine's disk, and both halves.
+    #[must_use]
+    pub fn real() -> Self {
+        Self {
+            disk: Arc::new(RealDisk),
+            tables: true,
+            reload: None,
+        }
+    }
+}
+
+/// An engine and the threads that store for it. The output directory is this process's own until it is closed.
+pub struct Opened {
+    /// What runs.
+    pub engine: Arc<Engine>,
+    journal: JoinHandle<()>,
+    refused: JoinHandle<()>,
+    follower: Option<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+    _lock: Lock,
+}
+
+impl Opened {
+    /// Opens everything below the output directory and starts the threads.
+    ///
+    /// # Errors
+    /// When something cannot be opened.
+    pub fn new(settings: Settings, parts: Parts) -> Result<Self, ServeError> {
+        let Parts {
+            disk,
+            tables: writes_tables,
+            ..
+        } = parts;
+        let layout = Layout::new(&settings.output);
+        let at = |path: PathBuf| move |error| ServeError::Path { path, error };
+        disk.create_dir(&layout.state_dir())
+            .map_err(at(layout.state_dir()))?;
+        let lock = Lock::take(&layout.lock())?;
+        warn_of_lost_key(&disk, &layout)?;
+        let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
+        let token = token(&settings, &disk, &layout)?;
+        let options = engine::journal_options(&settings);
+        let started = Instant::now();
+        let (journal, opened) = open(disk.clone(), layout.clone(), options)?;
+        let shared = journal.shared();
+        tracing::info!(
+            events = shared.last_seq().0,
+            checked = opened.checked,
+            cut_bytes = opened.cut_bytes,
+            milliseconds = started.elapsed().as_millis(),
+            "opened the journal"
+        );
+        let refused = Refused::open(
+            disk.clone(),
+            layout.clone(),
+            settings.timezone,
+            settings.limits.rejected_bytes_max,
+            Timestamp::now(),
+        );
+        let refused = refused.map_err(at(layout.rejected_dir()))?;
+        let (follower, tables) = open_tables(&settings, &disk, &layout, &shared)?;
+        let fixed = Fixed {
+            disk,
+            layout,
+            id_key,
+            journal: shared.clone(),
+            tables,
+        };
+        let engine = Arc::new(Engine::new(fixed, Live::new(settings, token, None)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let journal = threads::journal(journal, &engine)?;
+        let refused = threads::refused(refused, &engine)?;
+        let follower = if writes_tables {
+            Some(threads::follower(follower, shared, stop.clone())?)
+        } else {
+            None
+        };
+        Ok(Self {
+            engine,
+            journal,
+            refused,
+            follower,
+            stop,
+            _lock: lock,
+        })
+    }
+
+    /// Stores what waits, lets the tables catch up for a moment, and lets go of the output directory.
+    pub fn close(self) {
+        self.engine.deliveries.close();
+        self.engine.refusals.close();
+        for thread in [self.journal, self.refused] {
+            let _ = thread.join();
+        }
+        self.stop.store(true, Ordering::Release);
+        self.engine.journal.wake();
+        if let Some(follower) = self.follower {
+            let _ = follower.join();
+        }
+    }
+}
+
+/// The read token that `settings` name, or the one that rowhook made.
+///
+/// # Errors
+/// When the made one can neither be read nor written.
+pub(super) fn token(
+    settings: &Settings,
+    disk: &SharedDisk,
+    layout: &Layout,
+) -> Result<Secret, ServeError> {
+    let path = layout.token();
+    match &settings.read_token {
+        Some(token) => Ok(token.clone()),
+        None => secrets::read_token(disk, &path).map_err(|error| ServeError::Path { path, error }),
+    }
+}
+
+fn open_tables(
+    settings: &Settings,
+    disk: &SharedDisk,
+    layout: &Layout,
+    shared: &Arc<Shared>,
+) -> Result<(Follower, Handle), ServeError> {
+    Follower::open(
+        disk.clone(),
+        layout.clone(),
+        engine::follow_options(settings),
+        shared.clone(),
+        Instant::now(),
+    )
+    .map_err(|error| ServeError::Path {
+        path: layout.tables_dir(),
+        error,
+    })
+}
+
+/// Without its key no id of the journal can be made again: what was stored before is not known as a duplicate any more.
+fn warn_of_lost_key(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
+    if disk.stat(&layout.id_key())?.is_none() && !disk.list(&layout.journal_dir())?.is_empty() {
+        tracing::warn!(
+            key = %layout.id_key().display(),
+            "the key of the event ids is missing, and a new one is made: what is delivered again from before this start \
+             will be stored again; put the file back from a backup if you can"
+        );
+    }
+    Ok(())
+}
