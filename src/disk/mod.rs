@@ -103,7 +103,7 @@ pub trait Disk: Send + Sync {
     /// Whatever the system answers.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 
-    /// Makes `dir` and what leads to it, each synced into its parent.
+    /// Makes `dir` and what leads to it, each synced into its parent; one that is there is synced into its parent too.
     ///
     /// # Errors
     /// Whatever the system answers.

@@ -73,10 +73,14 @@ impl Disk for RealDisk {
     }
 
     fn create_dir(&self, dir: &Path) -> io::Result<()> {
-        if dir.is_dir() {
-            return Ok(());
-        }
         let above = parent(dir);
+        if dir.is_dir() {
+            // Whoever made it may have died before its name was durable. A folder that must not be read was not made by us.
+            return match self.sync_dir(above) {
+                Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+                synced => synced,
+            };
+        }
         self.create_dir(above)?;
         match fs::DirBuilder::new().mode(0o750).create(dir) {
             Err(e) if e.kind() != io::ErrorKind::AlreadyExists => Err(e),

@@ -206,11 +206,14 @@ impl Follower {
         let before = self.tables.remove(key);
         let kept = before.as_ref().map_or_else(Vec::new, |t| t.ours.clone());
         let state = before.and_then(|t| t.table).map(|table| table.state(None));
-        let ours = match &state {
-            Some(state) => state.parts.iter().map(|part| part.stat).collect(),
-            None => kept,
+        // Files that are what we left may go, but not when they were found to be somebody else's.
+        let mut ours = match &state {
+            Some(state) if why != Remake::Changed => {
+                state.parts.iter().map(|part| part.stat).collect()
+            }
+            _ => kept,
         };
-        match self.try_remake(key, why, state, &ours) {
+        match self.try_remake(key, why, state, &mut ours) {
             Ok(table) => {
                 let tracked = Tracked {
                     table: Some(table),
@@ -233,13 +236,14 @@ impl Follower {
         }
     }
 
-    /// `state` is what the table was, unless it was not open; `ours` are its files then, as we left them.
+    /// `state` is what the table was, unless it was not open; `ours` are its files then, as we left them, and those that a
+    /// try put in their place before it failed.
     fn try_remake(
         &mut self,
         key: &Key,
         why: Remake,
         state: Option<Checkpoint>,
-        ours: &[Stat],
+        ours: &mut Vec<Stat>,
     ) -> Result<Table, TableError> {
         let (source, day) = key;
         let state = match state {
@@ -247,15 +251,14 @@ impl Follower {
             None => Checkpoint::load(&self.disk, &self.layout, source, *day)?,
         };
         let options = self.options_of(source, state.as_ref());
-        // Files that are what we left may go when they are not what was found to be somebody else's.
-        let (start, ours) = match state {
-            Some(state) if why == Remake::Changed => (state.start, Vec::new()),
-            Some(state) if ours.is_empty() => (
-                state.start,
-                state.parts.iter().map(|part| part.stat).collect(),
-            ),
-            Some(state) => (state.start, ours.to_vec()),
-            None => (self.carried(source, *day)?, Vec::new()),
+        let start = match state {
+            Some(state) => {
+                if why != Remake::Changed && ours.is_empty() {
+                    ours.extend(state.parts.iter().map(|part| part.stat));
+                }
+                state.start
+            }
+            None => self.carried(source, *day)?,
         };
         let layout = self.layout.clone();
         let mut table = Table::create(
@@ -276,11 +279,12 @@ impl Follower {
             .fill(&mut table, key, Cursor::default())
             .and_then(|()| {
                 table.pass(self.seq, (self.at.segment, self.at.offset));
-                table.replace_old(&now, &ours)
+                table.replace_old(&now, ours)
             });
         let aside = match outcome {
             Ok(aside) => aside,
             Err(error) => {
+                ours.extend(table.stats());
                 table.discard();
                 return Err(error);
             }

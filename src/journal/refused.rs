@@ -95,10 +95,24 @@ impl Refused {
             durable: None,
         };
         let today = now.day(zone);
-        for back in (0..=i64::from(DAYS)).rev() {
-            refused.load(today.plus(-back))?;
+        let days: Vec<Day> = (0..=i64::from(DAYS))
+            .map(|back| today.plus(-back))
+            .collect();
+        let newest = refused.newest(&days)?;
+        for &day in days.iter().rev() {
+            refused.load(day, newest == Some(day))?;
         }
         Ok(refused)
+    }
+
+    /// The first of `days` that has a file.
+    fn newest(&self, days: &[Day]) -> io::Result<Option<Day>> {
+        for &day in days {
+            if self.disk.stat(&self.layout.rejected(day))?.is_some() {
+                return Ok(Some(day));
+            }
+        }
+        Ok(None)
     }
 
     /// Goes on with another zone and limit, from the next body on.
@@ -107,34 +121,45 @@ impl Refused {
         self.bytes_max = bytes_max;
     }
 
-    fn load(&mut self, day: Day) -> io::Result<()> {
-        let file = match self.disk.open(&self.layout.rejected(day), Open::Read) {
+    /// Reads the ids of a day's file. Only whole lines count: what a crash left of one looks like one at its beginning. The
+    /// newest file is written again and synced first: the process that wrote it may have died before its sync, and then it is
+    /// in memory only.
+    fn load(&mut self, day: Day, newest: bool) -> io::Result<()> {
+        let file = match self.disk.open(&self.layout.rejected(day), Open::Write) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(e) => return Err(e),
         };
-        let noon = Timestamp::start_of(day, self.zone);
-        let (mut piece, mut at, mut head) = (Vec::new(), 0, Vec::new());
+        let start = Timestamp::start_of(day, self.zone);
+        let (mut piece, mut at, mut line) = (Vec::new(), 0, Vec::new());
+        let mut found = Vec::new();
         loop {
             read_range(&*file, at..at + PIECE_BYTES as u64, &mut piece)?;
             if piece.is_empty() {
-                return Ok(());
+                break;
+            }
+            if newest {
+                file.write_at(&piece, at)?;
             }
             at += piece.len() as u64;
-            for line in piece.split_inclusive(|&b| b == b'\n') {
-                let wanted = ID_END.saturating_sub(head.len()).min(line.len());
-                head.extend_from_slice(&line[..wanted]);
-                // The last line may be torn, and is cut off then: its id does not count.
-                if line.ends_with(b"\n") {
-                    if let Some(id) = line_id(&head)
-                        && !self.seen.contains(id)
-                    {
-                        self.seen.insert(id, noon);
-                    }
-                    head.clear();
+            for part in piece.split_inclusive(|&b| b == b'\n') {
+                line.extend_from_slice(part);
+                if part.ends_with(b"\n") {
+                    found.extend(line_id(&line));
+                    line.clear();
                 }
             }
         }
+        if newest {
+            file.sync()?;
+            self.disk.sync_dir(&self.layout.rejected_dir())?;
+        }
+        for id in found {
+            if !self.seen.contains(id) {
+                self.seen.insert(id, start);
+            }
+        }
+        Ok(())
     }
 
     /// Makes all of `bodies` durable that were not kept before, with one sync. One answer each.
@@ -250,11 +275,12 @@ impl Refused {
     }
 }
 
-/// `{"id":"` and 32 digits.
-const ID_END: usize = 7 + 32;
-
+/// The id of a line that is whole.
 fn line_id(line: &[u8]) -> Option<Id> {
-    Id::from_hex(line.strip_prefix(b"{\"id\":\"")?.get(..32)?)
+    let id = Id::from_hex(line.strip_prefix(b"{\"id\":\"")?.get(..32)?)?;
+    serde_json::from_slice::<serde::de::IgnoredAny>(line)
+        .is_ok()
+        .then_some(id)
 }
 
 /// How much of a file is whole lines; what follows was never acknowledged.

@@ -126,12 +126,10 @@ impl Part {
                 return Err(TableError::Changed);
             }
         }
-        let known = usize::try_from(known).unwrap_or(text.len());
-        if known < text.len() {
-            self.file
-                .write_at(&text[known..], self.bytes + known as u64)?;
-            self.left = self.file.stat()?;
-        }
+        // What is there already is written too: the process that wrote it may have died before its sync, or its sync may have
+        // failed, and then it is in memory only.
+        self.file.write_at(text, self.bytes)?;
+        self.left = self.file.stat()?;
         self.bytes += text.len() as u64;
         self.rows += rows;
         Ok(())

@@ -7,6 +7,13 @@ use std::io;
 use std::path::PathBuf;
 
 impl Table {
+    /// What its files are now.
+    #[must_use]
+    pub fn stats(&self) -> Vec<Stat> {
+        let full = self.full.iter().map(|part| part.stat);
+        full.chain([self.part.left]).collect()
+    }
+
     /// Takes the files away that were made beside.
     pub fn discard(&self) {
         for number in (1..).take(self.full.len() + 1) {
@@ -31,20 +38,25 @@ impl Table {
         // place knows that this was cut off.
         self.beside = false;
         self.state(None).save(&self.disk, &self.layout)?;
+        let csv_dir = self.layout.csv_dir(&self.source);
         let mut aside = Vec::new();
         let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
-        for (nth, number) in (1..=parts).enumerate() {
+        for number in 1..=parts {
             let from = part_path(&self.layout, &self.source, self.day, number, true);
             let to = self.layout.csv(&self.source, self.day, number);
             let there = self.disk.stat(&to)?;
-            if there.is_some() && there != ours.get(nth).copied() {
+            if there.is_some_and(|there| !ours.contains(&there)) {
                 let new = self.disk.open(&from, Open::Read)?;
-                aside.extend(self.set_aside(number, &new, edited)?);
+                if let Some(path) = self.set_aside(number, &new, edited)? {
+                    // Their version must have its new name before ours takes the old one.
+                    self.disk.sync_dir(&csv_dir)?;
+                    aside.push(path);
+                }
             }
             self.disk.rename(&from, &to)?;
         }
         self.part.path = self.layout.csv(&self.source, self.day, parts);
-        self.disk.sync_dir(&self.layout.csv_dir(&self.source))?;
+        self.disk.sync_dir(&csv_dir)?;
         self.dirty = Some(0);
         Ok(aside)
     }
