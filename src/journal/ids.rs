@@ -1,5 +1,5 @@
 //! The ids of the dedup window over restarts: files of 24-byte records, id and
-//! milliseconds, that follow each other. What they hold stands in the journal
+//! milliseconds of the window's clock, that follow each other. What they hold stands in the journal
 //! too; they only save reading it.
 
 use super::seen::Seen;
@@ -98,11 +98,7 @@ impl IdLog {
             }
             for record in chunk.chunks_exact(RECORD) {
                 let (id, ms) = decode(record);
-                // An id that came again after its time counts from then on.
-                seen.expire(ms);
-                if !seen.contains(id) {
-                    seen.insert(id, ms);
-                }
+                seen.insert_again(id, ms);
             }
             at = until;
         }

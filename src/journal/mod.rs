@@ -3,7 +3,7 @@
 //!
 //! - [`record`]: one line, written and read
 //! - [`segment`]: the files, their first lines, their chain
-//! - [`seen`], `ids`: which events were stored, in memory and over restarts
+//! - [`seen`], `ids`, `window`: which events were stored lately, in memory and over restarts
 //! - [`writer`]: many events, one write, one sync
 //! - [`recovery`], `scan`: what a start finds, keeps, cuts or refuses
 //! - [`reader`]: from a position on, never past what is synced
@@ -22,6 +22,7 @@ pub mod segment;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod window;
 pub mod writer;
 
 pub use reader::{Block, Reader};

@@ -94,12 +94,14 @@ pub fn open(
         });
     }
     disk.sync_dir(&dir).map_err(at(&dir))?;
+    let window = found.window();
     let Found {
         seen,
         ids,
         last_seq,
         last_received_at,
         opened,
+        ..
     } = found;
     let journal = Journal {
         shared: Arc::new(Shared::new(segments, last_seq)),
@@ -111,6 +113,7 @@ pub fn open(
         last_received_at,
         seen,
         ids,
+        window,
         buffer: Vec::new(),
         batch_ids: HashSet::new(),
         checkpointed: checkpoint.map(|c| c.end),

@@ -164,7 +164,6 @@ impl Refused {
 
     /// Makes all of `bodies` durable that were not kept before, with one sync. One answer each.
     pub fn keep(&mut self, bodies: &[RefusedBody], now: Timestamp) -> Vec<Kept> {
-        self.seen.expire(now);
         let day = now.day(self.zone);
         let mut outcome = self.open_day(day);
         let mut end = self.open.as_ref().map_or(0, |open| open.2);

@@ -6,6 +6,7 @@ use super::record::{self, Record};
 use super::recovery::{Opened, RecoveryError, at, damaged};
 use super::seen::Seen;
 use super::segment::Segment;
+use super::window::{Window, WindowMark};
 use super::writer::{Checkpoint, Options};
 use crate::disk::{File, SharedDisk, read_range};
 use crate::event::{Id, Seq, Timestamp};
@@ -20,6 +21,8 @@ pub(super) struct Found {
     pub last_seq: Seq,
     pub last_received_at: Timestamp,
     pub opened: Opened,
+    /// What the checkpoint says of the dedup window's clock.
+    window: Option<WindowMark>,
 }
 
 /// Where in a segment the last whole batch is, and where the file ends.
@@ -68,6 +71,7 @@ impl Found {
                 .as_ref()
                 .map_or(Timestamp::default(), |c| c.last_received_at),
             opened: Opened::default(),
+            window: checkpoint.as_ref().map(Checkpoint::window),
         };
         Ok((found, checkpoint))
     }
@@ -165,13 +169,24 @@ impl Found {
         Ok(batch)
     }
 
+    /// Remembers an id. What stands behind a checkpoint came right after it, whatever the wall clock said.
     fn take(&mut self, id: Id, moment: Timestamp) {
-        // An id that came again after its time counts from then on.
-        self.seen.expire(moment);
-        if !self.seen.contains(id) {
-            self.seen.insert(id, moment);
-            self.ids.push(id, moment);
+        let moment = self.window.map_or(moment, |window| window.at);
+        self.seen.insert_again(id, moment);
+        self.ids.push(id, moment);
+    }
+
+    /// The clock of the dedup window, once all is read. Without a checkpoint it shows when the newest event came.
+    pub fn window(&mut self) -> Window {
+        let mark = self.window.or_else(|| {
+            self.seen.settle();
+            let at = self.seen.newest()?;
+            Some(WindowMark { at, wall: at })
+        });
+        if let Some(mark) = mark {
+            self.seen.expire(mark.at);
         }
+        Window::new(mark)
     }
 
     /// What is wrong with a whole line in its place.

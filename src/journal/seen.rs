@@ -110,6 +110,36 @@ impl Seen {
         left
     }
 
+    /// Puts `id` in as stored at `now`. One that is in already counts from then on.
+    pub fn insert_again(&mut self, id: Id, now: Timestamp) {
+        let shard = &self.index[shard_of(id)];
+        let known = shard
+            .probe(id)
+            .map(|place| shard.places[place])
+            .find(|&number| self.id_at(number) == Some(id));
+        if let Some(number) = known {
+            // Its old place in the ring stays and leads nowhere.
+            self.remove(id, number);
+        }
+        self.insert(id, now);
+    }
+
+    /// Puts the times right of ids that came in under a clock that went back: none came later than those after it.
+    pub fn settle(&mut self) {
+        let mut least = i64::MAX;
+        for minute in self.minutes.iter_mut().rev() {
+            least = least.min(minute.1);
+            minute.1 = least;
+        }
+    }
+
+    /// When the newest id came, to the minute.
+    #[must_use]
+    pub fn newest(&self) -> Option<Timestamp> {
+        let minute = self.minutes.back()?.1;
+        Some(Timestamp::from_millis(minute))
+    }
+
     /// Lets go of what is older than the window at `now`.
     pub fn expire(&mut self, now: Timestamp) {
         let oldest = now.millis() - self.window_ms - MINUTE_MS;
@@ -311,6 +341,34 @@ mod tests {
         assert!(seen.is_empty());
         seen.insert(id(5), at(day * 3));
         assert!(seen.contains(id(5)));
+    }
+
+    #[test]
+    fn one_that_comes_again_counts_from_then_on() {
+        let mut seen = Seen::new(1000, 1);
+        let day = 24 * 60;
+        for n in [1, 2, 3] {
+            seen.insert(id(n), at(0));
+        }
+        seen.insert_again(id(2), at(day));
+        seen.insert_again(id(4), at(day));
+        seen.expire(at(day + 5));
+        let known: Vec<_> = (1..=4).filter(|&n| seen.contains(id(n))).collect();
+        assert_eq!(known, [2, 4]);
+    }
+
+    #[test]
+    fn times_of_a_clock_that_went_back() {
+        let mut seen = Seen::new(1000, 1);
+        let (day, year) = (24 * 60, 365 * 24 * 60);
+        for (n, minute) in [(1, year), (2, 2 * year), (3, day), (4, day + 1)] {
+            seen.insert(id(n), at(minute));
+        }
+        seen.settle();
+        assert_eq!(seen.newest(), Some(at(day + 1)));
+        seen.expire(at(2 * day + 2));
+        let known: Vec<_> = (1..=4).filter(|&n| seen.contains(id(n))).collect();
+        assert_eq!(known, [4]);
     }
 
     #[test]

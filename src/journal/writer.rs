@@ -11,6 +11,7 @@ use super::record::Record;
 use super::seen::Seen;
 use super::segment::{Cursor, FirstLine, Previous, Segment};
 use super::shared::{Health, Shared};
+use super::window::{Window, WindowMark};
 use crate::disk::{Open, SharedDisk, SharedFile, replace};
 use crate::event::{Day, Id, Seq, SourceName, Timestamp};
 use crate::layout::{Layout, segment_name};
@@ -20,6 +21,7 @@ use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// What the journal needs to know.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +98,19 @@ pub(super) struct Checkpoint {
     pub last_seq: Seq,
     pub last_received_at: Timestamp,
     pub ids: Mark,
+    /// The dedup window's clock; earlier releases had none but the wall clock.
+    #[serde(default)]
+    pub window: Option<WindowMark>,
+}
+
+impl Checkpoint {
+    /// The dedup window's clock at the time.
+    pub fn window(&self) -> WindowMark {
+        self.window.unwrap_or(WindowMark {
+            at: self.last_received_at,
+            wall: self.last_received_at,
+        })
+    }
 }
 
 /// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
@@ -115,6 +130,7 @@ pub struct Journal {
     pub(super) last_received_at: Timestamp,
     pub(super) seen: Seen,
     pub(super) ids: IdLog,
+    pub(super) window: Window,
     pub(super) buffer: Vec<u8>,
     pub(super) batch_ids: HashSet<Id>,
     pub(super) checkpointed: Option<Cursor>,
@@ -159,9 +175,15 @@ impl Journal {
         matches!(self.tail, Tail::Broken { .. })
     }
 
+    /// Lets ids go whose time is over. Called now and then; without it they only leave by number.
+    pub fn tick(&mut self, now: Timestamp, clock: Instant) {
+        self.window.tick(now, clock);
+        self.seen.expire(self.window.at());
+    }
+
     /// Makes all events of `incoming` durable that are not yet, in their order, with one sync. One verdict each.
     pub fn commit(&mut self, incoming: &[Incoming], now: Timestamp) -> Vec<Verdict> {
-        self.seen.expire(now);
+        self.window.begin(now);
         self.batch_ids.clear();
         let mut fresh: Vec<(&Incoming, &Event)> = Vec::with_capacity(incoming.len());
         let mut waits = Vec::with_capacity(incoming.len());
@@ -239,17 +261,18 @@ impl Journal {
         self.last_seq = seq;
         self.last_received_at = received_at;
         for (_, event) in fresh {
-            self.remember(event.id, received_at);
+            self.remember(event.id);
         }
         self.shared.advance(end, seq);
         Ok(())
     }
 
     /// An id counts as seen from here on: after its sync.
-    fn remember(&mut self, id: Id, at: Timestamp) {
+    fn remember(&mut self, id: Id) {
         if self.seen.contains(id) {
             return;
         }
+        let at = self.window.at();
         self.ids.push(id, at);
         let Some(age_ms) = self.seen.insert(id, at) else {
             return;
@@ -427,6 +450,7 @@ impl Journal {
             last_seq,
             last_received_at: self.last_received_at,
             ids,
+            window: Some(self.window.mark()),
         };
         let json = serde_json::to_vec(&checkpoint)?;
         replace(&*self.disk, &self.layout.journal_checkpoint(), &json)?;

@@ -52,6 +52,7 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
                 replies.push((reply, permit));
             }
             let was_broken = journal.is_broken();
+            journal.tick(Timestamp::now(), Instant::now());
             let verdicts = journal.commit(&incoming, Timestamp::now());
             incoming.clear();
             for ((reply, permit), verdict) in replies.drain(..).zip(verdicts) {

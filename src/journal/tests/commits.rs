@@ -1,6 +1,7 @@
 //! Batches, duplicates, days.
 
 use super::*;
+use std::time::{Duration, Instant};
 
 #[test]
 fn lines_are_as_documented() {
@@ -163,21 +164,62 @@ fn the_window_has_a_number_over_restarts() {
 
 #[test]
 fn the_window_has_days_over_restarts() {
-    let place = Place::new();
-    let mut journal = place.open();
-    store(&mut journal, r#"{"n":1}"#, "2026-11-01T12:00:00.000Z");
-    store(&mut journal, r#"{"n":2}"#, "2026-11-02T12:00:00.000Z");
-    journal.checkpoint().unwrap();
-    drop(journal);
+    let (first, eighth) = ("2026-11-01T12:00:00.000Z", "2026-11-08T13:00:00.000Z");
     for lost in ["nothing", "state/journal.json"] {
+        let place = Place::new();
+        let mut journal = place.open();
+        store(&mut journal, r#"{"n":1}"#, first);
+        hours_pass(&mut journal, first, 24);
+        store(&mut journal, r#"{"n":2}"#, "2026-11-02T12:00:00.000Z");
+        journal.checkpoint().unwrap();
+        drop(journal);
         place.remove(lost);
         let mut journal = place.open();
-        let eighth = "2026-11-08T13:00:00.000Z";
+        // The time that it was down is not believed yet.
+        assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), stored(0, 1));
+        hours_pass(&mut journal, eighth, 2);
         assert_eq!(store(&mut journal, r#"{"n":2}"#, eighth), stored(0, 1));
+        assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), stored(1, 0));
     }
+}
+
+/// The journal hears of the time every hour.
+fn hours_pass(journal: &mut Journal, from: &str, hours: u64) {
+    let (start, wall) = (Instant::now(), at(from).millis());
+    for hour in 0..=hours {
+        let passed = Duration::from_secs(hour * 3600);
+        let now = wall + i64::try_from(passed.as_millis()).unwrap();
+        journal.tick(Timestamp::from_millis(now), start + passed);
+    }
+}
+
+/// A clock that is a year ahead for a while, or was a year behind before it was set.
+#[test]
+fn a_wrong_clock_lets_no_id_go() {
+    let place = Place::new();
     let mut journal = place.open();
-    let eighth = "2026-11-08T13:00:00.000Z";
-    assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), stored(1, 0));
+    let start = Instant::now();
+    let (year, minute) = (365 * 86_400_000, Duration::from_secs(60));
+    let mut now = at(NOON).millis();
+    for (n, jump) in [year, -year, -year, year, 3 * year].into_iter().enumerate() {
+        let payload = format!(r#"{{"n":{n}}}"#);
+        now += jump;
+        let text = Timestamp::from_millis(now).to_string();
+        journal.tick(
+            Timestamp::from_millis(now),
+            start + minute * u32::try_from(n).unwrap(),
+        );
+        assert_eq!(store(&mut journal, &payload, &text), stored(1, 0));
+        journal.checkpoint().unwrap();
+    }
+    for _ in 0..2 {
+        for n in 0..5 {
+            let payload = format!(r#"{{"n":{n}}}"#);
+            assert_eq!(store(&mut journal, &payload, NOON), stored(0, 1));
+        }
+        drop(journal);
+        journal = place.open();
+    }
 }
 
 #[test]
@@ -281,6 +323,7 @@ fn an_event_that_came_again_after_its_days_counts_from_then_on() {
     let later = at("2026-12-05T12:00:00.000Z");
     let mut journal = place.open();
     assert_eq!(journal.commit(&[one("{}")], at(NOON)), [stored(1, 0)]);
+    hours_pass(&mut journal, NOON, 12 * 24);
     assert_eq!(journal.commit(&[one("{}")], later), [stored(1, 0)]);
     // Known after a start that reads the journal, and after one that reads the remembered ids.
     drop(journal);

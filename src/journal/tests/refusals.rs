@@ -55,8 +55,10 @@ fn a_body_is_kept_once() {
         assert_eq!(keep(&mut refused, text), Kept::Kept);
     }
     assert_eq!(place.text(NAME).lines().count(), 3);
-    // A week later it is a new one, and the day has a file of its own.
+    // A week later a start does not know it any more, and the day has a file of its own.
     let later = at("2026-12-01T12:00:00.000Z");
+    drop(refused);
+    let mut refused = Refused::open(real(), place.layout(), Tz::UTC, 10_000, later).unwrap();
     assert_eq!(refused.keep(&[body(b"a")], later), [Kept::Kept]);
     assert_eq!(place.text("rejected/2026-12-01.jsonl").lines().count(), 1);
 }
