@@ -129,17 +129,13 @@ pub fn segment_name(day: Day, nth: u32) -> String {
     }
 }
 
-/// Whether `name` is one that [`segment_name`] makes.
+/// The day and number of a name that [`segment_name`] makes.
 #[must_use]
-pub fn is_segment_name(name: &str) -> bool {
-    let Some(stem) = name.strip_suffix(".jsonl") else {
-        return false;
-    };
+pub fn segment_of_name(name: &str) -> Option<(Day, u32)> {
+    let stem = name.strip_suffix(".jsonl")?;
     let (day, nth) = stem.split_once('.').unwrap_or((stem, "1"));
-    match (day.parse::<Day>(), nth.parse::<u32>()) {
-        (Ok(day), Ok(nth)) => segment_name(day, nth) == name,
-        _ => false,
-    }
+    let (day, nth) = (day.parse().ok()?, nth.parse().ok()?);
+    (segment_name(day, nth) == name).then_some((day, nth))
 }
 
 #[cfg(test)]
@@ -153,7 +149,7 @@ mod tests {
             "2026-11-23.2.jsonl",
             "2026-11-23.4294967295.jsonl",
         ] {
-            assert!(is_segment_name(good), "{good}");
+            assert!(segment_of_name(good).is_some(), "{good}");
         }
         for bad in [
             "2026-11-23.1.jsonl",
@@ -162,7 +158,7 @@ mod tests {
             "2026-11-23.jsonl~",
             "x.jsonl",
         ] {
-            assert!(!is_segment_name(bad), "{bad}");
+            assert_eq!(segment_of_name(bad), None, "{bad}");
         }
     }
 }

@@ -2,7 +2,7 @@
 //! told so. It is the only truth; all else can be made from it again.
 //!
 //! - [`record`]: one line, written and read
-//! - [`segment`]: the files, their first lines, their chain
+//! - [`segment`], [`chain`]: the files, their first lines, their chain
 //! - [`seen`], `ids`, `window`: which events were stored lately, in memory and over restarts
 //! - [`writer`]: many events, one write, one sync
 //! - [`recovery`], `scan`: what a start finds, keeps, cuts or refuses
@@ -11,6 +11,7 @@
 //!
 //! Does not know: what a payload holds, what a table is, who asked.
 
+pub mod chain;
 mod ids;
 pub mod reader;
 pub mod record;

@@ -5,12 +5,13 @@
 //! and set aside otherwise: it was never acknowledged. Anything else that is
 //! not as it was written is acknowledged data lost, and stops the start.
 
+use super::chain::{Chain, Fault};
 use super::scan::{Found, LastBatch, WINDOW};
-use super::segment::{Cursor, FirstLine, Previous, Segment, Start, read_start};
+use super::segment::{Cursor, Previous, Segment};
 use super::shared::Shared;
 use super::writer::{Checkpoint, Journal, OpenSegment, Options, Tail};
 use crate::disk::{File, Open, SharedDisk, SharedFile, read_range, read_small, replace};
-use crate::layout::{Layout, is_segment_name};
+use crate::layout::Layout;
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
@@ -138,86 +139,18 @@ pub(super) fn damaged(path: &Path, offset: u64, what: impl Into<String>) -> Reco
     }
 }
 
-/// All segments in the order of their chain, each as long as the next one says.
+/// All segments in the order of their chain. What holds nothing is removed, once all else is found to be as it should be.
 fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, RecoveryError> {
-    let mut found = Vec::new();
-    for name in disk.list(dir).map_err(at(dir))? {
-        let path = dir.join(&name);
-        if !is_segment_name(&name) {
-            continue;
-        }
-        match read_start(&**disk, &path).map_err(at(&path))? {
-            Start::Whole(first, _) if !name.starts_with(&first.day.to_string()) => {
-                let what = format!(
-                    "the first line says {}, and the file's name another day",
-                    first.day
-                );
-                return Err(damaged(&path, 0, what));
-            }
-            Start::Whole(first, bytes) => found.push((first, path, bytes)),
-            Start::CutOff => {
-                tracing::warn!(path = %path.display(), "removed a segment whose making was cut off; it held no event");
-                disk.remove(&path).map_err(at(&path))?;
-            }
-            Start::Damaged(what) => return Err(damaged(&path, 0, what)),
-        }
+    let chain =
+        Chain::read(disk, dir).map_err(|(path, error)| RecoveryError::Io { path, error })?;
+    if let Some(Fault { path, offset, what }) = chain.faults.into_iter().next() {
+        return Err(RecoveryError::Damaged { path, offset, what });
     }
-    found.sort_by_key(|f| f.0.segment);
-    remove_abandoned(disk, &mut found)?;
-    let mut segments: Vec<Segment> = Vec::with_capacity(found.len());
-    for (first, path, bytes) in found {
-        if let Some(before) = segments.last_mut() {
-            let Previous {
-                segment,
-                bytes: good,
-            } = first.previous;
-            if segment != before.number || first.segment != before.number + 1 {
-                let what = format!(
-                    "segment {} follows segment {}; one between is missing",
-                    first.segment, before.number
-                );
-                return Err(damaged(&path, 0, what));
-            }
-            if good > before.bytes {
-                let what = format!("the file ends here, but {good} bytes of it were stored");
-                return Err(damaged(&before.path, before.bytes, what));
-            }
-            before.bytes = good;
-        }
-        segments.push(Segment {
-            number: first.segment,
-            day: first.day,
-            first_seq: first.first_seq,
-            path,
-            bytes,
-        });
-    }
-    Ok(segments)
-}
-
-/// A segment whose making failed after its first line was written, and which could not be removed then, has the number of
-/// the one that was made in its place. It holds no record.
-fn remove_abandoned(
-    disk: &SharedDisk,
-    found: &mut Vec<(FirstLine, PathBuf, u64)>,
-) -> Result<(), RecoveryError> {
-    let mut at_pair = 0;
-    while at_pair + 1 < found.len() {
-        let (one, other) = (&found[at_pair], &found[at_pair + 1]);
-        if one.0.segment != other.0.segment {
-            at_pair += 1;
-            continue;
-        }
-        let is_empty = |f: &(FirstLine, PathBuf, u64)| f.2 == f.0.encode().len() as u64;
-        let gone = if is_empty(one) { at_pair } else { at_pair + 1 };
-        if !is_empty(&found[gone]) {
-            let what = format!("two files are segment {}", one.0.segment);
-            return Err(damaged(&other.1, 0, what));
-        }
-        let (_, path, _) = found.remove(gone);
+    for path in chain.leftovers {
+        tracing::warn!(path = %path.display(), "removed a segment whose making was cut off; it held no event");
         disk.remove(&path).map_err(at(&path))?;
     }
-    Ok(())
+    Ok(chain.segments)
 }
 
 fn read_checkpoint(

@@ -73,6 +73,17 @@ pub struct Previous {
 pub const FIRST_LINE_BYTES_MAX: usize = 400;
 
 impl FirstLine {
+    /// Whether it has numbers that nothing ever counted to.
+    fn out_of_range(&self) -> bool {
+        const MOST: u64 = 1 << 53;
+        let counts = [self.segment, self.first_seq.0];
+        counts.contains(&0)
+            || counts
+                .iter()
+                .chain([&self.previous.bytes])
+                .any(|&n| n > MOST)
+    }
+
     /// The line with its line end.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
@@ -127,6 +138,9 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
         });
     };
     match serde_json::from_slice::<FirstLine>(&head[..end]) {
+        Ok(first) if first.out_of_range() => Ok(Start::Damaged(
+            "its first line has a number that no journal reaches".into(),
+        )),
         Ok(first) if first.rowhook == 1 && first.encode() == head[..=end] => {
             Ok(Start::Whole(first, bytes))
         }

@@ -102,6 +102,41 @@ fn every_changed_byte_of_a_segment_before_the_last_stops_the_start() {
     }
 }
 
+/// The oldest file may have been put away, but not cut to nothing: it is not taken for a creation that was cut off.
+#[test]
+fn what_is_left_of_the_first_segment_stops_the_start() {
+    let place = three();
+    let name = "journal/2026-11-23.jsonl";
+    let whole = place.read(name);
+    for left in [0, 1, 50] {
+        let mut zeros = whole[..left].to_vec();
+        zeros.resize(90, 0);
+        for found in [whole[..left].to_vec(), zeros] {
+            place.write(name, &found);
+            place.remove("state/journal.json");
+            let Err(error) = place.try_open() else {
+                panic!("{left} bytes: it starts");
+            };
+            assert!(error.to_string().contains("may be missing"), "{error}");
+            assert_eq!(place.read(name), found, "it stays for whoever looks at it");
+        }
+    }
+    place.remove(name);
+    assert_eq!(payloads(&place.open()).len(), 4);
+}
+
+#[test]
+fn numbers_that_nothing_ever_counted_to() {
+    for (segment, seq) in [(u64::MAX, u64::MAX), (0, 1), (1, 0), (1, 1 << 54)] {
+        let place = Place::new();
+        let line = format!(
+            r#"{{"rowhook":1,"segment":{segment},"day":"2026-11-23","first_seq":{seq},"previous":{{"segment":0,"bytes":0}}}}"#
+        );
+        place.write("journal/2026-11-23.jsonl", line + "\n");
+        assert!(place.try_open().is_err(), "{segment} {seq}");
+    }
+}
+
 #[test]
 fn a_first_line_that_was_never_finished_is_taken_away() {
     let place = three();
