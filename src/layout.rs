@@ -96,10 +96,16 @@ impl Layout {
             .join(format!("{day}.json"))
     }
 
+    /// The folders of tables, one a source.
+    #[must_use]
+    pub fn csv_root(&self) -> PathBuf {
+        self.root.join("csv")
+    }
+
     /// The folder of one source's CSV files.
     #[must_use]
     pub fn csv_dir(&self, source: &SourceName) -> PathBuf {
-        self.root.join("csv").join(source.as_str())
+        self.csv_root().join(source.as_str())
     }
 
     /// The `part`-th CSV file of a day, from 1.

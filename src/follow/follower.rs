@@ -61,7 +61,7 @@ pub struct Follower {
     /// Everything before this has been read, up to this seq.
     pub(super) at: Cursor,
     pub(super) seq: Seq,
-    pub(super) tables: HashMap<Key, Tracked>,
+    pub(super) tables: BTreeMap<Key, Tracked>,
     asks: Receiver<Ask>,
     waiting: Vec<Request>,
     pub(super) today: Option<Day>,
@@ -87,6 +87,7 @@ impl Follower {
         shared: Arc<Shared>,
         now: Instant,
     ) -> io::Result<(Self, Handle)> {
+        remove_hidden(&disk, &layout)?;
         let (catalog, open) = Catalog::load(&disk, &layout)?;
         let catalog = Arc::new(catalog);
         let saved = Self::load(&disk, &layout, &shared)?;
@@ -106,7 +107,7 @@ impl Follower {
             catalog,
             at: saved.at,
             seq: saved.seq,
-            tables: HashMap::new(),
+            tables: BTreeMap::new(),
             asks,
             waiting: Vec::new(),
             today: None,
@@ -506,4 +507,23 @@ impl Follower {
             }
         }
     }
+}
+
+/// Takes away what a crash or a full disk cut off among the tables: nothing is under way yet.
+fn remove_hidden(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
+    let root = layout.csv_root();
+    for source in disk.list(&root)? {
+        let Ok(source) = SourceName::new(&source) else {
+            continue;
+        };
+        let dir = layout.csv_dir(&source);
+        // What cannot be listed holds none of our files, or its tables will tell.
+        for name in disk.list(&dir).unwrap_or_default() {
+            let hidden = |end| name.starts_with('.') && name.ends_with(end);
+            if hidden(".csv.new") || hidden(".csv.wider") {
+                disk.remove(&dir.join(name))?;
+            }
+        }
+    }
+    Ok(())
 }

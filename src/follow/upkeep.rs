@@ -256,6 +256,7 @@ impl Follower {
                 if why != Remake::Changed && ours.is_empty() {
                     ours.extend(state.parts.iter().map(|part| part.stat));
                 }
+                ours.extend(state.old);
                 state.start
             }
             None => self.carried(source, *day)?,

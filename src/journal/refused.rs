@@ -94,25 +94,17 @@ impl Refused {
             open: None,
             durable: None,
         };
-        let today = now.day(zone);
-        let days: Vec<Day> = (0..=i64::from(DAYS))
-            .map(|back| today.plus(-back))
-            .collect();
-        let newest = refused.newest(&days)?;
-        for &day in days.iter().rev() {
-            refused.load(day, newest == Some(day))?;
+        let oldest = now.day(zone).plus(-i64::from(DAYS));
+        let names = refused.disk.list(&refused.layout.rejected_dir())?;
+        let day = |name: &String| name.strip_suffix(".jsonl")?.parse::<Day>().ok();
+        // Also those of days to come: the clock may have been set back.
+        let mut days: Vec<Day> = names.iter().filter_map(day).collect();
+        days.retain(|day| *day >= oldest);
+        days.sort();
+        for (nth, &day) in days.iter().enumerate() {
+            refused.load(day, nth + 1 == days.len())?;
         }
         Ok(refused)
-    }
-
-    /// The first of `days` that has a file.
-    fn newest(&self, days: &[Day]) -> io::Result<Option<Day>> {
-        for &day in days {
-            if self.disk.stat(&self.layout.rejected(day))?.is_some() {
-                return Ok(Some(day));
-            }
-        }
-        Ok(None)
     }
 
     /// Goes on with another zone and limit, from the next body on.

@@ -78,7 +78,7 @@ impl Window {
         let down_ms = self.wall.millis() - before - self.elapsed_ms();
         match self.said {
             Some((said, since)) if (said - down_ms).abs() <= SAME_MS => {
-                if self.elapsed - since >= BELIEVED_AFTER {
+                if self.elapsed.saturating_sub(since) >= BELIEVED_AFTER {
                     self.down_ms = Some(down_ms.max(0));
                 }
             }

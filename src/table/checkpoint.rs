@@ -1,6 +1,7 @@
 //! What a table remembers of itself: how far it goes, what its files then
 //! were, which columns it has and started with.
 
+use super::sum::SumState;
 use crate::disk::{SharedDisk, Stat, read_small, replace};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Column;
@@ -29,6 +30,8 @@ pub struct Checkpoint {
     pub parts: Vec<PartState>,
     /// The next version of the last part, written and synced beside it, perhaps renamed in already.
     pub wider: Option<PartState>,
+    /// The files whose place its own take, as we left them: a crash may leave them there.
+    pub old: Vec<Stat>,
     /// The columns that it started with.
     pub start: Vec<Column>,
     /// Its columns.
@@ -55,6 +58,8 @@ pub struct PartState {
     pub columns: usize,
     /// What the file was.
     pub stat: Stat,
+    /// The digest of its bytes.
+    pub sum: SumState,
 }
 
 impl Checkpoint {

@@ -464,6 +464,7 @@ impl Table {
             closed: false,
             parts,
             wider,
+            old: Vec::new(),
             start: self.start.clone(),
             columns: self.columns.all()[..width].to_vec(),
         }

@@ -4,6 +4,7 @@
 use super::checkpoint::PartState;
 use super::day::TableError;
 use super::rows::{RowEnds, widen};
+use super::sum::Sum;
 use crate::disk::{File, Open, SharedDisk, SharedFile, Stat, read_range};
 use std::io;
 use std::path::PathBuf;
@@ -17,6 +18,8 @@ pub(super) struct Part {
     pub columns: usize,
     /// What we left: before each append it must still be that.
     pub left: Stat,
+    /// The digest of all its bytes.
+    sum: Sum,
     /// Until here the file held something when it was opened again. Rows that belong there are compared, not written.
     pub compare_until: u64,
 }
@@ -34,6 +37,8 @@ impl Part {
         let file = disk.open(&path, Open::Fresh)?;
         file.write_at(header, 0)?;
         let left = file.stat()?;
+        let mut sum = Sum::new();
+        sum.update(header);
         Ok(Self {
             path,
             file,
@@ -41,11 +46,13 @@ impl Part {
             bytes: header.len() as u64,
             columns,
             left,
+            sum,
             compare_until: 0,
         })
     }
 
-    /// Opens the file that a checkpoint tells of. It is ours if it starts with `header` and is not shorter than it was.
+    /// Opens the file that a checkpoint tells of. It is ours if it starts with `header` and holds what it held. Its time does
+    /// not tell: a power cut may bring an older content back under a newer one, and rows behind the checkpoint give it another.
     pub fn reopen(
         disk: &SharedDisk,
         path: PathBuf,
@@ -60,9 +67,15 @@ impl Part {
         let now = file.stat()?;
         let mut start = Vec::new();
         read_range(&*file, 0..header.len() as u64, &mut start)?;
-        // As long as it was, and yet touched: somebody changed cells.
-        let touched = now.bytes == state.bytes && now.modified_ns != state.stat.modified_ns;
-        if start != header || now.bytes < state.bytes || now.inode != state.stat.inode || touched {
+        if start != header || now.bytes < state.bytes || now.inode != state.stat.inode {
+            return Ok(None);
+        }
+        let sum = if now == state.stat {
+            Sum::resume(state.sum, &*file, state.bytes)?
+        } else {
+            Sum::of(&*file, state.bytes)?
+        };
+        if sum.state() != state.sum {
             return Ok(None);
         }
         let PartState {
@@ -79,6 +92,7 @@ impl Part {
             bytes,
             columns,
             left: now,
+            sum,
             compare_until,
         }))
     }
@@ -89,6 +103,7 @@ impl Part {
             bytes: self.bytes,
             columns: self.columns,
             stat: self.left,
+            sum: self.sum.state(),
         }
     }
 
@@ -130,6 +145,7 @@ impl Part {
         // failed, and then it is in memory only.
         self.file.write_at(text, self.bytes)?;
         self.left = self.file.stat()?;
+        self.sum.update(text);
         self.bytes += text.len() as u64;
         self.rows += rows;
         Ok(())
@@ -165,6 +181,7 @@ impl Part {
             out.clear();
             wide.rows += widen(&piece, &mut ends, columns - self.columns, &mut out);
             wide.file.write_at(&out, wide.bytes)?;
+            wide.sum.update(&out);
             wide.bytes += out.len() as u64;
             at = until;
         }

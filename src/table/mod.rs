@@ -2,6 +2,7 @@
 //!
 //! - [`Table`]: appends rows, makes room for new columns, starts new parts
 //! - [`checkpoint`]: what a table remembers of itself over restarts
+//! - `sum`: a digest of what a file holds
 //! - [`rows`]: rows of CSV text, found without parsing fields
 //!
 //! Promises: every row is as wide as its file's header; a file that somebody
@@ -14,6 +15,7 @@ mod files;
 mod replace;
 pub mod rows;
 mod snapshot;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod widen;
@@ -21,3 +23,4 @@ mod widen;
 pub use checkpoint::{Checkpoint, PartState, Received};
 pub use day::{PART_ROWS, Table, TableError, TableOptions};
 pub use snapshot::{Figures, Snapshot, SnapshotPart};
+pub use sum::SumState;

@@ -37,7 +37,9 @@ impl Table {
         // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
         // place knows that this was cut off.
         self.beside = false;
-        self.state(None).save(&self.disk, &self.layout)?;
+        let mut state = self.state(None);
+        state.old = ours.to_vec();
+        state.save(&self.disk, &self.layout)?;
         let csv_dir = self.layout.csv_dir(&self.source);
         let mut aside = Vec::new();
         let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
@@ -56,7 +58,8 @@ impl Table {
             self.disk.rename(&from, &to)?;
         }
         self.part.path = self.layout.csv(&self.source, self.day, parts);
-        self.disk.sync_dir(&csv_dir)?;
+        // The table is in its place. Should this fail, the next checkpoint syncs the folder before it counts.
+        let _ = self.disk.sync_dir(&csv_dir);
         self.dirty = Some(0);
         Ok(aside)
     }
