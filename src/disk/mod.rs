@@ -7,11 +7,13 @@
 
 mod lock;
 mod real;
+mod sealed;
 #[cfg(test)]
 pub(crate) mod tests;
 
 pub use lock::{Lock, LockError};
 pub use real::RealDisk;
+pub use sealed::{Sealed, get_sealed, put_sealed};
 
 use std::io;
 use std::path::{Path, PathBuf};

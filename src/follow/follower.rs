@@ -4,7 +4,7 @@ use super::catalog::{Catalog, Summary};
 use super::handle::{Ask, Handle, Request};
 use super::tracked::{Remake, Tracked};
 use super::upkeep::{cursor_of, parse, write_out};
-use crate::disk::{SharedDisk, read_small, replace};
+use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Rules;
 use crate::journal::{Cursor, Health, Reader, Shared};
@@ -132,10 +132,7 @@ impl Follower {
             at: Cursor::default(),
         };
         let path = layout.follow_checkpoint();
-        let Some(json) = read_small(&**disk, &path)? else {
-            return Ok(start);
-        };
-        let Ok(saved) = serde_json::from_slice::<Saved>(&json) else {
+        let Sealed::Whole(saved) = get_sealed::<Saved>(&**disk, &path)? else {
             return Ok(start);
         };
         if saved.seq > shared.last_seq() {
@@ -499,8 +496,7 @@ impl Follower {
             return;
         }
         let saved = Saved { seq: self.seq, at };
-        let json = serde_json::to_vec(&saved).unwrap_or_default();
-        match replace(&*self.disk, &self.layout.follow_checkpoint(), &json) {
+        match put_sealed(&*self.disk, &self.layout.follow_checkpoint(), &saved) {
             Ok(()) => self.saved = at,
             Err(error) => {
                 tracing::warn!(%error, "how far the tables are could not be remembered; a start will read more");

@@ -10,7 +10,8 @@ use super::scan::{Found, LastBatch, WINDOW};
 use super::segment::{Cursor, Previous, Segment};
 use super::shared::Shared;
 use super::writer::{Checkpoint, Journal, OpenSegment, Options, Tail};
-use crate::disk::{File, Open, SharedDisk, SharedFile, read_range, read_small, replace};
+use crate::disk::{File, Open, Sealed, SharedDisk, SharedFile, get_sealed, read_range, replace};
+use crate::event::Seq;
 use crate::layout::Layout;
 use std::collections::HashSet;
 use std::io;
@@ -22,7 +23,7 @@ use std::sync::Arc;
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
     /// The disk failed.
-    #[error("{path}: {error}", path = path.display())]
+    #[error("{path}: {error}{hint}", path = path.display(), hint = hint(error))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -43,6 +44,16 @@ pub enum RecoveryError {
         /// What is wrong there.
         what: String,
     },
+}
+
+/// What to do about an error, where that can be said.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "; the user that runs rowhook must be able to write there"
+        }
+        _ => "",
+    }
 }
 
 /// What a start found.
@@ -67,6 +78,8 @@ pub fn open(
     disk.create_dir(&dir).map_err(at(&dir))?;
     let mut segments = find_segments(&disk, &dir)?;
     let checkpoint = read_checkpoint(&disk, &layout, &segments)?;
+    // What a checkpoint says was stored was stored, whether it is of use or not.
+    let stored = checkpoint.as_ref().map_or(Seq(0), |c| c.last_seq);
     let (mut found, checkpoint) = Found::start(&disk, &layout, options, checkpoint, &segments)?;
     let from = checkpoint.as_ref().map_or(Cursor::default(), |c| c.end);
     let mut tail = Tail::Next {
@@ -84,6 +97,13 @@ pub fn open(
         }
         let file = disk.open(&last.path, Open::Write).map_err(at(&last.path))?;
         let batch = found.scan(last, &*file, from.within(last.number), true)?;
+        if found.last_seq < stored {
+            let what = format!(
+                "the journal ends with event {} here, but {stored} were stored",
+                found.last_seq
+            );
+            return Err(damaged(&last.path, batch.end, what));
+        }
         found.opened.cut_bytes = batch.file_end - batch.end;
         cut_and_rewrite(&disk, &layout, last, &file, &batch)?;
         last.bytes = batch.end;
@@ -159,13 +179,11 @@ fn read_checkpoint(
     segments: &[Segment],
 ) -> Result<Option<Checkpoint>, RecoveryError> {
     let path = layout.journal_checkpoint();
-    let Some(json) = read_small(&**disk, &path).map_err(at(&path))? else {
-        return Ok(None);
-    };
-    let checkpoint: Checkpoint = match serde_json::from_slice(&json) {
-        Ok(checkpoint) => checkpoint,
-        Err(error) => {
-            tracing::warn!(path = %path.display(), %error, "ignored a checkpoint that cannot be read; reading the whole journal");
+    let checkpoint = match get_sealed::<Checkpoint>(&**disk, &path).map_err(at(&path))? {
+        Sealed::Whole(checkpoint) => checkpoint,
+        Sealed::Missing => return Ok(None),
+        Sealed::Broken(what) => {
+            tracing::warn!(path = %path.display(), what, "ignored a checkpoint that cannot be read; reading the whole journal");
             return Ok(None);
         }
     };

@@ -199,7 +199,8 @@ impl Found {
     }
 
     /// An incomplete last batch may be followed by lines of its own only. A later batch, be it on the faulty line itself behind
-    /// what is left of a line end, would mean that this one was acknowledged.
+    /// what is left of a line end, would mean that this one was acknowledged; an earlier one comes from no crash. Only a line
+    /// that has its end counts: what a payload holds may look like a record, but never ends a line.
     fn nothing_follows(
         lines: &mut Lines<'_>,
         batch: Seq,
@@ -209,14 +210,17 @@ impl Found {
     ) -> Result<(), RecoveryError> {
         lines.at = fault_at;
         lines.forget();
-        while let Some((line, _)) = lines.next().map_err(at(path))? {
+        while let Some((line, ended)) = lines.next().map_err(at(path))? {
+            if !ended {
+                break;
+            }
             let starts = memchr::memmem::find_iter(line, b"{\"seq\":");
             let mut records = starts.filter_map(|start| record::parse(&line[start..]).ok());
-            if records.any(|record| record.batch > batch) {
+            if records.any(|record| record.batch != batch) {
                 return Err(damaged(
                     path,
                     fault_at,
-                    format!("{what}, and a later batch follows"),
+                    format!("{what}, and another batch follows"),
                 ));
             }
         }

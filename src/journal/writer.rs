@@ -12,7 +12,7 @@ use super::seen::Seen;
 use super::segment::{Cursor, FirstLine, Previous, Segment};
 use super::shared::{Health, Shared};
 use super::window::{Window, WindowMark};
-use crate::disk::{Open, SharedDisk, SharedFile, replace};
+use crate::disk::{Open, SharedDisk, SharedFile, put_sealed};
 use crate::event::{Day, Id, Seq, SourceName, Timestamp};
 use crate::layout::{Layout, segment_name};
 use chrono_tz::Tz;
@@ -452,8 +452,7 @@ impl Journal {
             ids,
             window: Some(self.window.mark()),
         };
-        let json = serde_json::to_vec(&checkpoint)?;
-        replace(&*self.disk, &self.layout.journal_checkpoint(), &json)?;
+        put_sealed(&*self.disk, &self.layout.journal_checkpoint(), &checkpoint)?;
         self.checkpointed = Some(end);
         Ok(())
     }

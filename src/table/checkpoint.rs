@@ -2,7 +2,7 @@
 //! were, which columns it has and started with.
 
 use super::sum::SumState;
-use crate::disk::{SharedDisk, Stat, read_small, replace};
+use crate::disk::{Sealed, SharedDisk, Stat, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Column;
 use crate::layout::Layout;
@@ -69,7 +69,7 @@ impl Checkpoint {
     /// Whatever the disk answers.
     pub fn save(&self, disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
         let path = layout.table_checkpoint(&self.source, self.day);
-        replace(&**disk, &path, &serde_json::to_vec(self)?)
+        put_sealed(&**disk, &path, self)
     }
 
     /// Reads the one of `source` and `day`; nothing when there is none that can be read.
@@ -83,16 +83,15 @@ impl Checkpoint {
         day: Day,
     ) -> io::Result<Option<Self>> {
         let path = layout.table_checkpoint(source, day);
-        let Some(json) = read_small(&**disk, &path)? else {
-            return Ok(None);
-        };
-        match serde_json::from_slice::<Self>(&json) {
-            Ok(found) if found.source == *source && found.day == day && !found.parts.is_empty() => {
+        match get_sealed::<Self>(&**disk, &path)? {
+            Sealed::Whole(found)
+                if found.source == *source && found.day == day && !found.parts.is_empty() =>
+            {
                 Ok(Some(found))
             }
-            Ok(_) => Ok(None),
-            Err(error) => {
-                tracing::warn!(path = %path.display(), %error, "ignored a table's checkpoint that cannot be read");
+            Sealed::Whole(_) | Sealed::Missing => Ok(None),
+            Sealed::Broken(what) => {
+                tracing::warn!(path = %path.display(), what, "ignored a table's checkpoint that cannot be read");
                 Ok(None)
             }
         }

@@ -146,6 +146,11 @@ fn anything_behind_the_checkpoint() {
                 world.rebuilt()["orders/2026-11-23.csv"]
             );
             let theirs = world.edited();
+            if tail.starts_with('\0') {
+                // What a crash leaves, and nobody's work.
+                assert_eq!(theirs, Vec::<String>::new(), "{next:?}");
+                continue;
+            }
             assert!(
                 theirs.len() == 1 && theirs[0].ends_with(tail),
                 "{tail:?}, {next:?}"

@@ -125,6 +125,43 @@ fn what_is_left_of_the_first_segment_stops_the_start() {
     assert_eq!(payloads(&place.open()).len(), 4);
 }
 
+/// One bit of the first line makes every record stand in a wrong place: they are not taken for a batch that was cut off.
+#[test]
+fn a_changed_first_seq_stops_the_start() {
+    let place = Place::new();
+    let mut journal = place.open();
+    for n in 0..4 {
+        store(&mut journal, &format!("{{\"n\":{n}}}"), NOON);
+    }
+    drop(journal);
+    let name = "journal/2026-11-23.jsonl";
+    let text = place
+        .text(name)
+        .replace(r#""first_seq":1"#, r#""first_seq":9"#);
+    place.write(name, &text);
+    assert!(place.try_open().is_err());
+    assert_eq!(place.text(name), text);
+}
+
+/// The last record is damaged, and the ids are gone so that the whole journal is read: it was stored all the same.
+#[test]
+fn what_a_checkpoint_says_was_stored_was_stored() {
+    let place = Place::new();
+    let mut journal = place.open();
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    journal.checkpoint().unwrap();
+    drop(journal);
+    place.remove("state/seen");
+    let name = "journal/2026-11-23.jsonl";
+    let text = place.text(name).replace(r#""n":1"#, r#""n":2"#);
+    place.write(name, &text);
+    let Err(error) = place.try_open() else {
+        panic!("it starts");
+    };
+    assert!(error.to_string().contains("but 1 were stored"), "{error}");
+    assert_eq!(place.text(name), text);
+}
+
 #[test]
 fn numbers_that_nothing_ever_counted_to() {
     for (segment, seq) in [(u64::MAX, u64::MAX), (0, 1), (1, 0), (1, 1 << 54)] {

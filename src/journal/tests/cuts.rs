@@ -2,6 +2,8 @@
 
 use super::*;
 use crate::disk::tests::faulty;
+use crate::event::Seq;
+use crate::journal::record::Record;
 
 const NAME: &str = "journal/2026-11-23.jsonl";
 
@@ -275,4 +277,32 @@ fn a_checkpoint_that_cannot_be_read_costs_time_only() {
         assert_eq!(opened.checked, 1);
         assert_eq!(store(&mut journal, r#"{"n":1}"#, NOON), stored(0, 1));
     }
+}
+
+/// A payload may hold what looks like a record of a later batch; torn right behind it, the write is a torn write.
+#[test]
+fn a_record_within_a_torn_payload_is_no_later_batch() {
+    let place = Place::new();
+    let mut journal = place.open();
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    let mut inner = Vec::new();
+    Record {
+        seq: Seq(1 << 40),
+        batch: Seq(1 << 40),
+        left: 0,
+        received_at: NOON.as_bytes(),
+        source: "orders",
+        id: &[b'0'; 32],
+        payload: b"{}",
+    }
+    .write(&mut inner);
+    inner.pop();
+    let inner = String::from_utf8(inner).unwrap();
+    store(&mut journal, &format!(r#"{{"a":{inner},"b":1}}"#), NOON);
+    drop(journal);
+    let name = "journal/2026-11-23.jsonl";
+    let text = place.text(name);
+    let end = text.find(&inner).unwrap() + inner.len();
+    place.write(name, &text[..end]);
+    assert_eq!(payloads(&place.open()), [r#"{"n":1}"#]);
 }
