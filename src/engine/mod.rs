@@ -19,6 +19,7 @@ use crate::event::{Day, IdKey, Timestamp};
 use crate::follow::Handle;
 use crate::journal::{Health, Options, Shared};
 use crate::layout::Layout;
+use crate::read::Changes;
 use crate::receive::{Delivery, Queue, Refusal, Waiting};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -39,6 +40,8 @@ pub struct Engine {
     pub refusals: Arc<Queue<Refusal>>,
     /// The way to the tables.
     pub tables: Handle,
+    /// What is known of files that somebody may have changed.
+    pub changes: Changes,
     /// What all requests may hold together.
     pub waiting: Arc<Waiting>,
     /// Set when it is about to stop.
@@ -84,6 +87,7 @@ impl Engine {
             tables,
             deliveries: Arc::default(),
             refusals: Arc::default(),
+            changes: Changes::default(),
             waiting: Waiting::new(live.settings.limits.waiting_bytes_max),
             draining: AtomicBool::new(false),
             journal_options: Arc::default(),

@@ -78,6 +78,7 @@ impl Follower {
                     },
                 );
                 self.tables.remove(key);
+                self.forget_troubles(key);
                 tracing::info!(source = %key.0, day = %key.1, "closed the day");
             }
             Err(error) => self.trouble(key, &error, clock),

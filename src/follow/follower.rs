@@ -2,8 +2,8 @@
 
 use super::catalog::{Catalog, Summary};
 use super::handle::{Ask, Handle, Request};
-use super::tracked::{Remake, Tracked};
-use super::upkeep::{cursor_of, parse, write_out};
+use super::tracked::{Edits, Remake, Tracked};
+use super::upkeep::{TELL_EVERY, cursor_of, parse, write_out};
 use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Rules;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// A table that could not be written is tried again after this.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
+/// However little is heard of changes, the files of open tables are looked at this often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Tables that are caught up in one step: each has a file open until its day is closed.
 const LOOK_AFTER_MAX: usize = 16;
 
@@ -71,6 +74,12 @@ pub struct Follower {
     /// For days that were closed before this start: up to where they have every record.
     closed: HashMap<Key, Seq>,
     pub(super) saved: Cursor,
+    /// Tables that somebody changed since their day began.
+    pub(super) edits: BTreeMap<Key, Edits>,
+    /// When the log told of a trouble with a table.
+    complained: BTreeMap<Key, Instant>,
+    look: Arc<AtomicBool>,
+    looked_at: Instant,
     checkpoint_failed: bool,
     saved_at: Instant,
 }
@@ -96,6 +105,7 @@ impl Follower {
             asks: sender,
             shared: shared.clone(),
             catalog: catalog.clone(),
+            look: Arc::default(),
         };
         let opened_end = shared.end().0;
         let mut follower = Self {
@@ -114,6 +124,10 @@ impl Follower {
             opened_end,
             closed: HashMap::new(),
             saved: saved.at,
+            edits: BTreeMap::new(),
+            complained: BTreeMap::new(),
+            look: handle.look.clone(),
+            looked_at: now,
             checkpoint_failed: false,
             saved_at: now,
         };
@@ -161,9 +175,15 @@ impl Follower {
         };
         self.take_asks(clock);
         if self.may_look_after() {
-            self.look_after(clock);
+            // Only a hint to look: no other memory is ordered by it.
+            let heard = self.look.swap(false, Ordering::Relaxed);
+            let look = heard || clock.duration_since(self.looked_at) >= LOOK_EVERY;
+            if look {
+                self.looked_at = clock;
+            }
+            self.look_after(clock, look);
             if self.turn_day(now, clock) {
-                self.look_after(clock);
+                self.look_after(clock, false);
             }
         }
         self.answer(clock);
@@ -371,13 +391,17 @@ impl Follower {
     /// in a while.
     pub(super) fn trouble(&mut self, key: &Key, error: &TableError, clock: Instant) {
         match error {
-            TableError::Changed => self.remake(key, Remake::Changed, clock),
+            TableError::Changed => self.changed(key, clock),
             TableError::Unsynced(error) => {
-                tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced; it is made anew");
+                if self.may_complain(key, clock) {
+                    tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced; it is made anew");
+                }
                 self.remake(key, Remake::Unsynced, clock);
             }
             TableError::Io(error) => {
-                tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be written; it is caught up when it can");
+                if self.may_complain(key, clock) {
+                    tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be written; it is caught up when it can");
+                }
                 if let Some(tracked) = self.tables.get_mut(key) {
                     let hint = tracked.table.as_ref().map(|table| cursor_of(table.hint()));
                     let from = hint.or(tracked.behind).unwrap_or_default();
@@ -387,8 +411,39 @@ impl Follower {
         }
     }
 
-    /// Brings tables that lag up to date when they are due, and those at once that a reader waits for.
-    fn look_after(&mut self, clock: Instant) {
+    /// Whether the log may tell of a trouble with the table: a disk that is full for a day must not fill it further.
+    pub(super) fn may_complain(&mut self, key: &Key, clock: Instant) -> bool {
+        let told = self.complained.get(key);
+        let may = told.is_none_or(|told| clock >= *told + TELL_EVERY);
+        if may {
+            self.complained.insert(key.clone(), clock);
+        }
+        may
+    }
+
+    /// The day is over.
+    pub(super) fn forget_troubles(&mut self, key: &Key) {
+        self.edits.remove(key);
+        self.complained.remove(key);
+    }
+
+    /// Somebody changed a table's file: it is made anew, but not without a pause when that happens again and again.
+    fn changed(&mut self, key: &Key, clock: Instant) {
+        let due = self.edits.get(key).map_or(clock, |edits| edits.next);
+        if due <= clock {
+            self.remake(key, Remake::Changed, clock);
+        } else {
+            let later = Tracked {
+                anew: Some(Remake::Changed),
+                ..Tracked::failed(Cursor::default(), due)
+            };
+            self.tables.insert(key.clone(), later);
+        }
+    }
+
+    /// Brings tables that lag up to date when they are due, and those at once that a reader waits for. With `look` it sees to it
+    /// that the files of all of them are what they were.
+    fn look_after(&mut self, clock: Instant, look: bool) {
         let wanted = |key: &Key| {
             self.waiting
                 .iter()
@@ -405,7 +460,7 @@ impl Follower {
             if due || (forced && !failed) {
                 keys.push((key.clone(), forced));
             } else if let Some(table) = &tracked.table
-                && wanted(key)
+                && (look || wanted(key))
                 && let Err(error) = table.check()
             {
                 // Nobody is given what somebody else made of a table that is still written to.

@@ -8,6 +8,7 @@ use crate::journal::Shared;
 use crate::table::Snapshot;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -48,6 +49,7 @@ pub struct Handle {
     pub(super) asks: Sender<Ask>,
     pub(super) shared: Arc<Shared>,
     pub(super) catalog: Arc<Catalog>,
+    pub(super) look: Arc<AtomicBool>,
 }
 
 impl Handle {
@@ -99,6 +101,13 @@ impl Handle {
     pub fn set_options(&self, options: FollowOptions) {
         // One that is not there any more needs none.
         let _ = self.send(Ask::Options(options));
+    }
+
+    /// Lets the follower see whether the files of open tables are still what it wrote: something happened beside them.
+    pub fn look(&self) {
+        if !self.look.swap(true, Ordering::Relaxed) {
+            self.shared.wake();
+        }
     }
 
     fn send(&self, ask: Ask) -> Result<(), Unavailable> {

@@ -22,6 +22,17 @@ pub(super) struct Tracked {
     pub ours: Vec<Stat>,
 }
 
+/// What is remembered of changes by others to one table, so that one that is changed all the time neither takes all the time
+/// nor fills the log.
+pub(super) struct Edits {
+    /// Not made anew before this.
+    pub next: Instant,
+    /// When it was told last.
+    pub told: Option<Instant>,
+    /// Changes since then that were not told.
+    pub untold: u64,
+}
+
 /// Why a table is made anew.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Remake {

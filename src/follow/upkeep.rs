@@ -2,7 +2,7 @@
 //! it reads the journal again; nothing is remembered in a queue.
 
 use super::follower::{BLOCK_BYTES, Follower, Key, RETRY};
-use super::tracked::{Remake, Reopened, Tracked};
+use super::tracked::{Edits, Remake, Reopened, Tracked};
 use crate::disk::Stat;
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::{Column, Rules};
@@ -10,10 +10,16 @@ use crate::journal::Cursor;
 use crate::journal::record::{self, Record};
 use crate::table::{Checkpoint, Table, TableError, TableOptions};
 use std::io;
-use std::time::Instant;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
 const WIDEN_PAUSE: u32 = 9;
+
+/// A table that is changed again and again is made anew once in this time at most.
+const EDIT_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// The log tells of a table's changes and of its troubles once in this time.
+pub(super) const TELL_EVERY: Duration = Duration::from_secs(60);
 
 impl Follower {
     /// Reads on for one table, up to where the follower is.
@@ -213,7 +219,12 @@ impl Follower {
             }
             _ => kept,
         };
-        match self.try_remake(key, why, state, &mut ours) {
+        let started = Instant::now();
+        let outcome = self.try_remake(key, why, state, &mut ours, clock);
+        if let Some(edits) = self.edits.get_mut(key) {
+            edits.next = clock + (started.elapsed() * WIDEN_PAUSE).max(EDIT_PAUSE_MIN);
+        }
+        match outcome {
             Ok(table) => {
                 let tracked = Tracked {
                     table: Some(table),
@@ -225,7 +236,9 @@ impl Follower {
                 self.list(key);
             }
             Err(error) => {
-                tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
+                if self.may_complain(key, clock) {
+                    tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
+                }
                 let again = Tracked {
                     anew: Some(why),
                     ours,
@@ -233,6 +246,31 @@ impl Follower {
                 };
                 self.tables.insert(key.clone(), again);
             }
+        }
+    }
+
+    /// Says that somebody changed a table: at once, then once a minute.
+    fn tell_edit(&mut self, key: &Key, table: &Table, aside: &[PathBuf], clock: Instant) {
+        let (source, day) = key;
+        let edits = self.edits.entry(key.clone()).or_insert(Edits {
+            next: clock,
+            told: None,
+            untold: 0,
+        });
+        if edits.told.is_some_and(|told| clock < told + TELL_EVERY) {
+            edits.untold += 1;
+            return;
+        }
+        edits.told = Some(clock);
+        let earlier_changes = std::mem::take(&mut edits.untold);
+        let rows = table.rows();
+        if aside.is_empty() {
+            tracing::warn!(%source, %day, rows, earlier_changes, "a table's file was gone or unfinished; made it anew");
+        } else {
+            tracing::warn!(
+                %source, %day, rows, earlier_changes, kept = ?aside,
+                "somebody changed a table's file; their version is kept, and the table made anew"
+            );
         }
     }
 
@@ -244,6 +282,7 @@ impl Follower {
         why: Remake,
         state: Option<Checkpoint>,
         ours: &mut Vec<Stat>,
+        clock: Instant,
     ) -> Result<Table, TableError> {
         let (source, day) = key;
         let state = match state {
@@ -251,6 +290,7 @@ impl Follower {
             None => Checkpoint::load(&self.disk, &self.layout, source, *day)?,
         };
         let options = self.options_of(source, state.as_ref());
+        let known = state.as_ref().map_or_else(Vec::new, |s| s.parts.clone());
         let start = match state {
             Some(state) => {
                 if why != Remake::Changed && ours.is_empty() {
@@ -280,7 +320,7 @@ impl Follower {
             .fill(&mut table, key, Cursor::default())
             .and_then(|()| {
                 table.pass(self.seq, (self.at.segment, self.at.offset));
-                table.replace_old(&now, ours)
+                table.replace_old(&now, ours, &known)
             });
         let aside = match outcome {
             Ok(aside) => aside,
@@ -297,13 +337,7 @@ impl Follower {
             (Remake::Unsynced, _) => {
                 tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync");
             }
-            (Remake::Changed, []) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew");
-            }
-            (Remake::Changed, aside) => tracing::warn!(
-                %source, %day, rows = table.rows(), kept = ?aside,
-                "somebody changed a table's file; their version is kept, and the table made anew"
-            ),
+            (Remake::Changed, aside) => self.tell_edit(key, &table, aside, clock),
         }
         Ok(table)
     }

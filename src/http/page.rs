@@ -2,11 +2,10 @@
 //! to send it. Plain HTML without a script.
 
 use super::access::{self, Shown};
-use super::exports;
+use super::exports::{self, Listed};
 use crate::config::Auth;
 use crate::engine::Engine;
-use crate::event::{Day, SourceName};
-use crate::follow::Summary;
+use crate::read::Files;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::fmt::Write as _;
@@ -21,7 +20,9 @@ pub async fn page(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         Ok(shown) => shown,
         Err(problem) => return problem.respond(),
     };
-    let days = exports::days(&engine).await;
+    let Ok(days) = exports::days(&engine).await else {
+        return super::problem::Problem::Internal.respond();
+    };
     let mut nonce = [0; 16];
     if getrandom::fill(&mut nonce).is_err() {
         return super::problem::Problem::Internal.respond();
@@ -76,13 +77,7 @@ fn base_url(request: &HttpRequest, engine: &Engine) -> String {
     )
 }
 
-fn render(
-    engine: &Engine,
-    base: &str,
-    days: &[(SourceName, Day, Summary)],
-    query: &str,
-    nonce: &str,
-) -> String {
+fn render(engine: &Engine, base: &str, days: &[Listed], query: &str, nonce: &str) -> String {
     let mut html =
         String::from("<!doctype html><html lang=en><meta charset=utf-8><title>rowhook</title>");
     html.push_str("<meta name=viewport content=\"width=device-width\">");
@@ -94,9 +89,7 @@ fn render(
             escape(&why)
         );
     }
-    let has_rows = days
-        .iter()
-        .any(|(_, _, summary)| summary.figures.rows() > 0);
+    let has_rows = days.iter().any(|listed| listed.summary.figures.rows() > 0);
     if has_rows {
         table(&mut html, days, query);
     } else {
@@ -106,20 +99,32 @@ fn render(
     html
 }
 
-fn table(html: &mut String, days: &[(SourceName, Day, Summary)], query: &str) {
+fn table(html: &mut String, days: &[Listed], query: &str) {
     html.push_str("<table><thead><tr><th>Source<th>Day<th class=n>Rows<th class=n>Columns<th class=n>Size<th>State<th>Download</thead><tbody>");
-    for (source, day, summary) in days {
+    for listed in days {
+        let Listed {
+            source,
+            day,
+            summary,
+            files,
+        } = listed;
         let figures = &summary.figures;
-        let state = if summary.open { "open" } else { "closed" };
+        let state = match (summary.open, files) {
+            (true, _) => "open",
+            (false, Files::Whole) => "closed",
+            (false, Files::Touched) => "closed; its file was touched",
+            (false, Files::Edited) => "closed; somebody changed its file",
+            (false, Files::Missing) => "closed; its file is missing",
+        };
         let _ = write!(
             html,
             "<tr><td>{source}<td>{day}<td class=n>{}<td class=n>{}<td class=n>{} KB<td>{state}<td><a href=\"/exports/{source}/{day}.csv{query}\">CSV</a>",
             figures.rows(),
-            figures.columns,
-            figures.bytes.div_ceil(1000),
+            figures.columns(),
+            figures.bytes().div_ceil(1000),
         );
-        if figures.part_rows.len() > 1 {
-            for part in 1..=figures.part_rows.len() {
+        if figures.parts.len() > 1 {
+            for part in 1..=figures.parts.len() {
                 let _ = write!(
                     html,
                     " <a href=\"/exports/{source}/{day}.{part}.csv{query}\">part {part}</a>"

@@ -3,12 +3,15 @@
 //! - [`address`]: what a path under `/exports` asks for
 //! - [`export`]: the bytes of an answer, their number and their tag known
 //!   before the first is sent
+//! - [`changes`]: whether the files of days that are over are what they were
 //! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
 
 pub mod address;
+pub mod changes;
 mod edited;
 pub mod export;
 pub mod pieces;
 
 pub use address::{Address, AddressError, DayName};
+pub use changes::{Changes, Files};
 pub use export::{Export, ExportError};

@@ -2,6 +2,7 @@
 //! closed again.
 
 use super::reload::Loader;
+use super::watch::Watch;
 use super::{secrets, threads};
 use crate::config::{Secret, Settings};
 use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
@@ -79,6 +80,7 @@ pub struct Opened {
     refused: JoinHandle<()>,
     follower: Option<JoinHandle<()>>,
     stop: Arc<AtomicBool>,
+    _watch: Watch,
     _lock: Lock,
 }
 
@@ -137,12 +139,20 @@ impl Opened {
         } else {
             None
         };
+        let csv_root = engine.layout.csv_root();
+        engine
+            .disk
+            .create_dir(&csv_root)
+            .map_err(at(csv_root.clone()))?;
+        let tables = engine.tables.clone();
+        let watch = Watch::tables(&csv_root, move || tables.look());
         Ok(Self {
             engine,
             journal,
             refused,
             follower,
             stop,
+            _watch: watch,
             _lock: lock,
         })
     }

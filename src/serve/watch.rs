@@ -4,10 +4,10 @@
 
 use super::reload::Why;
 use crate::disk::parent;
-use notify::event::EventKind;
+use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 
 /// A watch on some folders.
@@ -28,6 +28,28 @@ impl Watch {
         })
     }
 
+    /// Calls `wake` whenever a file below `root` is replaced, removed, or closed by somebody who wrote to it. Writing alone is
+    /// not heard of: that is what rowhook does all the time.
+    #[must_use]
+    pub fn tables(root: &Path, wake: impl Fn() + Send + 'static) -> Self {
+        let mut watch = Self::new(move |event| {
+            let ours = matches!(
+                event.kind,
+                EventKind::Modify(ModifyKind::Data(_) | ModifyKind::Any)
+            );
+            let closed = event.kind == EventKind::Access(AccessKind::Close(AccessMode::Write));
+            if closed || !(ours || matches!(event.kind, EventKind::Access(_))) {
+                wake();
+            }
+        });
+        if let Some(watcher) = &mut watch.watcher
+            && let Err(error) = watcher.watch(root, RecursiveMode::Recursive)
+        {
+            tracing::warn!(folder = %root.display(), %error, "changes of tables cannot be watched; they are found within a second");
+        }
+        watch
+    }
+
     fn new(on_event: impl Fn(Event) + Send + 'static) -> Self {
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             if let Ok(event) = event {
@@ -35,7 +57,7 @@ impl Watch {
             }
         });
         if let Err(error) = &watcher {
-            tracing::warn!(%error, "changes of files cannot be watched; they are found later");
+            tracing::warn!(%error, "changes of files cannot be watched");
         }
         Self {
             watcher: watcher.ok(),

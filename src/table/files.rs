@@ -212,6 +212,15 @@ impl Part {
     }
 }
 
+/// Whether `file` holds what it held when it was remembered.
+///
+/// # Errors
+/// Whatever the disk answers.
+pub fn is_what_it_was(file: &dyn File, state: &PartState) -> io::Result<bool> {
+    let same_bytes = file.stat()?.bytes == state.bytes;
+    Ok(same_bytes && Sum::of(file, state.bytes)?.state() == state.sum)
+}
+
 /// Whether `there` is `ours`, or the beginning of it: what a start finds of a table that it had no time to remember.
 pub(super) fn is_start_of(there: &dyn File, ours: &dyn File) -> io::Result<bool> {
     let (bytes, whole) = (there.stat()?.bytes, ours.stat()?.bytes);

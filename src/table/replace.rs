@@ -1,8 +1,9 @@
 //! A table that was made anew takes the place of what stands there.
 
+use super::checkpoint::PartState;
 use super::day::{Table, TableError, part_path};
 use super::files::is_start_of;
-use crate::disk::{Open, SharedFile, Stat};
+use crate::disk::{File, Open, SharedFile, Stat};
 use std::io;
 use std::path::PathBuf;
 
@@ -28,11 +29,17 @@ impl Table {
     }
 
     /// Puts a table that was made beside in the place of what stands there. A file that is still one of `ours`, as we left
-    /// it, goes; any other is somebody else's and is set aside first, with `edited` in its name.
+    /// it, goes; any other is somebody else's and is set aside first, with `edited` in its name. `known` is what the table's
+    /// files were when they were remembered.
     ///
     /// # Errors
     /// Whatever the disk answers.
-    pub fn replace_old(&mut self, edited: &str, ours: &[Stat]) -> Result<Vec<PathBuf>, TableError> {
+    pub fn replace_old(
+        &mut self,
+        edited: &str,
+        ours: &[Stat],
+        known: &[PartState],
+    ) -> Result<Vec<PathBuf>, TableError> {
         self.part.sync()?;
         // The checkpoint names the new files, whose last one gets its name last: a start that finds another file in its
         // place knows that this was cut off.
@@ -43,13 +50,19 @@ impl Table {
         let csv_dir = self.layout.csv_dir(&self.source);
         let mut aside = Vec::new();
         let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
-        for number in 1..=parts {
+        for (nth, number) in (1..=parts).enumerate() {
             let from = part_path(&self.layout, &self.source, self.day, number, true);
             let to = self.layout.csv(&self.source, self.day, number);
             let there = self.disk.stat(&to)?;
-            if there.is_some_and(|there| !ours.contains(&there)) {
+            if let Some(there) = there.filter(|there| !ours.contains(there)) {
+                // A crash leaves no less than was remembered, unless it is a file whose place another was about to take.
+                let cut = known.get(nth).is_some_and(|part| {
+                    let replaced =
+                        |old: &Stat| old.inode == there.inode && part.stat.inode != old.inode;
+                    there.bytes < part.bytes && !ours.iter().any(replaced)
+                });
                 let new = self.disk.open(&from, Open::Read)?;
-                if let Some(path) = self.set_aside(number, &new, edited)? {
+                if let Some(path) = self.set_aside(number, &new, edited, cut)? {
                     // Their version must have its new name before ours takes the old one.
                     self.disk.sync_dir(&csv_dir)?;
                     aside.push(path);
@@ -64,12 +77,14 @@ impl Table {
         Ok(aside)
     }
 
-    /// Gives what stands under a part's name another one, unless it is the beginning of `ours`.
+    /// Gives what stands under a part's name another one, unless it is empty or the beginning of `ours`; one that somebody
+    /// `cut` is kept all the same.
     fn set_aside(
         &self,
         number: u32,
         ours: &SharedFile,
         edited: &str,
+        cut: bool,
     ) -> Result<Option<PathBuf>, TableError> {
         let path = self.layout.csv(&self.source, self.day, number);
         let there = match self.disk.open(&path, Open::Read) {
@@ -77,7 +92,7 @@ impl Table {
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(e.into()),
         };
-        if is_start_of(&*there, &**ours)? {
+        if there.stat()?.bytes == 0 || (!cut && is_start_of(&*there, &**ours)?) {
             return Ok(None);
         }
         let stem = path
@@ -85,6 +100,9 @@ impl Table {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        if self.is_kept(&stem, &*there)? {
+            return Ok(None);
+        }
         for nth in 1.. {
             let again = if nth == 1 {
                 String::new()
@@ -98,5 +116,24 @@ impl Table {
             }
         }
         Ok(None)
+    }
+
+    /// Whether this version of a file is kept already: somebody, or some program, may put it back again and again.
+    fn is_kept(&self, stem: &str, there: &dyn File) -> io::Result<bool> {
+        let dir = self.layout.csv_dir(&self.source);
+        let (start, bytes) = (format!("{stem}.edited-"), there.stat()?.bytes);
+        for name in self.disk.list(&dir)? {
+            let path = dir.join(&name);
+            if name.starts_with(&start)
+                && self
+                    .disk
+                    .stat(&path)?
+                    .is_some_and(|stat| stat.bytes == bytes)
+                && is_start_of(there, &*self.disk.open(&path, Open::Read)?)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

@@ -10,12 +10,8 @@ use std::path::PathBuf;
 /// A table in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Figures {
-    /// Rows of each part.
-    pub part_rows: Vec<u64>,
-    /// Columns of the last part.
-    pub columns: usize,
-    /// Bytes of all parts on disk.
-    pub bytes: u64,
+    /// Its files.
+    pub parts: Vec<PartState>,
     /// First and last receipt.
     pub received: Option<Received>,
 }
@@ -53,9 +49,7 @@ impl Figures {
     #[must_use]
     pub fn of(state: &Checkpoint) -> Self {
         Self {
-            part_rows: state.parts.iter().map(|p| p.rows).collect(),
-            columns: state.parts.last().map_or(0, |p| p.columns),
-            bytes: state.parts.iter().map(|p| p.bytes).sum(),
+            parts: state.parts.clone(),
             received: state.received,
         }
     }
@@ -63,7 +57,19 @@ impl Figures {
     /// Rows of all parts.
     #[must_use]
     pub fn rows(&self) -> u64 {
-        self.part_rows.iter().sum()
+        self.parts.iter().map(|part| part.rows).sum()
+    }
+
+    /// Columns of the last part.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.columns)
+    }
+
+    /// Bytes of all parts on disk.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.parts.iter().map(|part| part.bytes).sum()
     }
 }
 
@@ -99,12 +105,9 @@ impl Table {
     /// The figures of the table as lists show them.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        let parts = self.full.iter().copied().chain([self.part.state()]);
-        let (part_rows, bytes): (Vec<u64>, Vec<u64>) = parts.map(|p| (p.rows, p.bytes)).unzip();
+        let parts = self.full.iter().copied();
         Figures {
-            part_rows,
-            columns: self.part.columns,
-            bytes: bytes.iter().sum(),
+            parts: parts.chain([self.part.state()]).collect(),
             received: self.received,
         }
     }

@@ -253,7 +253,7 @@ fn the_list_tells_all_days() {
             .read_all(&format!("csv/{source}"), &format!("{day}.csv"))
             .len();
         json!({
-            "source": source, "date": day, "rows": rows, "columns": columns, "bytes": bytes, "parts": 1, "state": state,
+            "source": source, "date": day, "rows": rows, "columns": columns, "bytes": bytes, "parts": 1, "state": state, "files": "whole",
             "first_received_at": at, "last_received_at": at,
             "links": {"csv": format!("/exports/{source}/{day}.csv"), "parts": [format!("/exports/{source}/{day}.1.csv")]},
         })

@@ -23,7 +23,8 @@ const LAYERS: [(&str, &[&str]); 17] = [
     (
         "engine",
         &[
-            "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "receive",
+            "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "read",
+            "receive",
         ],
     ),
     (

@@ -8,6 +8,7 @@ mod conditions;
 mod days;
 mod downloads;
 mod duplicates;
+mod edits;
 mod feeds;
 mod flatten;
 mod flood;

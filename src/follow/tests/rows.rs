@@ -203,10 +203,11 @@ fn the_catalog_says_what_there_is() {
             (source.as_str(), day.to_string().as_str()),
             ("orders", "2026-11-23")
         );
-        assert_eq!(summary.figures.part_rows, [3, 3, 1]);
+        let rows: Vec<u64> = summary.figures.parts.iter().map(|p| p.rows).collect();
+        assert_eq!(rows, [3, 3, 1]);
         let bytes: usize = world.with_rows().values().map(String::len).sum();
         assert_eq!(
-            (summary.figures.bytes, summary.figures.columns),
+            (summary.figures.bytes(), summary.figures.columns()),
             (bytes as u64, 3)
         );
         assert_eq!(summary.open, open);

@@ -160,7 +160,7 @@ fn a_table_made_beside_takes_the_place() {
         push(&mut new, seq, "{}");
     }
     write(&mut new).unwrap();
-    let aside = new.replace_old("121314", &[]).unwrap();
+    let aside = new.replace_old("121314", &[], &[]).unwrap();
     assert_eq!(aside, [place.path("2026-11-23.2.edited-121314.csv")]);
     assert_eq!(
         place.text("2026-11-23.4.csv"),
