@@ -22,6 +22,8 @@ need strace strace
 need mount mount
 need chattr e2fsprogs
 need cc gcc
+# cargo-deny fetches the advisories with it.
+need git git
 if [ ${#missing[@]} -gt 0 ]; then
     echo "installing: ${missing[*]}"
     if [ "$(id -u)" -ne 0 ]; then
@@ -40,8 +42,29 @@ for component in rustfmt clippy; do
     fi
 done
 
+# Prefer what was installed here before; cargo does not always have its folder in PATH.
+tools=$PWD/target/tools
+PATH=$tools/bin:$PATH
+if ! command -v cargo-deny >/dev/null; then
+    echo "installing: cargo-deny (built from source, a few minutes, once)"
+    # Without its link-time optimization, which would double the time.
+    CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+        cargo install --quiet --locked --root "$tools" --version '^0.20' cargo-deny
+fi
+
+say "licences, sources and versions of what is built in"
+cargo deny --locked check --hide-inclusion-graph licenses bans sources
+# The list of known faults is a repository on GitHub, which not every machine reaches. Whether it could be asked is told
+# either way; that it could not is no failure of this tree.
+if timeout 120 cargo deny --locked fetch db >/dev/null 2>&1; then
+    cargo deny --locked check --disable-fetch --hide-inclusion-graph advisories
+else
+    echo "NOT CHECKED: known faults of dependencies; the advisory database cannot be reached from here"
+fi
+
 say "formatting"
 cargo fmt --check
+rustfmt --check --edition 2024 fuzz/fuzz_targets/*.rs
 
 say "lints"
 cargo clippy --locked --all-targets --all-features -- -D warnings

@@ -3,6 +3,7 @@
 
 use std::fmt::Display;
 
+use super::error::escaped;
 use super::value::{grouped, is_local};
 use super::{Auth, Identity, Settings, Source};
 use crate::event::Preset;
@@ -108,6 +109,7 @@ impl Sheet {
 
     /// One setting and its value.
     fn line(&mut self, name: &str, value: impl Display) {
+        let value = escaped(&value.to_string());
         self.lines.push(format!("{name:<26} {value}"));
     }
 }

@@ -79,7 +79,10 @@ impl fmt::Display for Place {
             Self::Named(name) => f.write_str(name),
             Self::Line {
                 path, line, column, ..
-            } => write!(f, "{}:{line}:{column}", path.display()),
+            } => {
+                let path = escaped(&path.display().to_string());
+                write!(f, "{path}:{line}:{column}")
+            }
         }
     }
 }
@@ -87,14 +90,14 @@ impl fmt::Display for Place {
 impl Fault {
     pub(super) fn new(message: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
+            message: escaped(&message.into()),
             help: Vec::new(),
         }
     }
 
     /// The same with one more line of help.
     pub(super) fn help(mut self, line: impl Into<String>) -> Self {
-        self.help.push(line.into());
+        self.help.push(escaped(&line.into()));
         self
     }
 
@@ -136,6 +139,19 @@ pub(super) fn quoted(text: &str) -> String {
         None => format!("{text:?}"),
         Some((end, _)) => format!("{:?}…", &text[..end]),
     }
+}
+
+/// `text` on one line, its control characters escaped: a path may hold what moves a terminal's cursor or begins a line of a log.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter.is_control() {
+            out.extend(letter.escape_default());
+        } else {
+            out.push(letter);
+        }
+    }
+    out
 }
 
 /// `words` as a list of code words.
@@ -198,6 +214,17 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), expected, "{word:?}");
         }
+    }
+
+    #[test]
+    fn what_is_said_has_no_control_characters() {
+        let place = Place::in_text(Path::new("a\n\u{1b}b"), "x", &(0..1));
+        let error = Fault::new("c\u{1b}\u{85}é").help("d\ne").at(place);
+        assert_eq!(
+            error.to_string(),
+            "error: c\\u{1b}\\u{85}é\n --> a\\n\\u{1b}b:1:1\n  |\n1 | …\n  | ^\n  = help: d\\ne"
+        );
+        assert_eq!(error.summary(), "a\\n\\u{1b}b:1:1: c\\u{1b}\\u{85}é");
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod layers;
 mod limits;
 mod load;
 mod naive;
+mod naive_tests;
 mod page;
 mod payloads;
 mod raw;
