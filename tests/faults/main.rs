@@ -7,12 +7,16 @@ mod audit;
 mod flood;
 #[path = "../../benches/load/generator.rs"]
 mod generator;
+#[path = "../it/kills.rs"]
+mod kills;
 #[path = "../it/server.rs"]
 mod server;
 
 mod bomb;
+mod clock;
 mod full;
 mod injected;
+mod midnight;
 mod order;
 mod readonly;
 mod tools;

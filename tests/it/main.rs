@@ -12,6 +12,7 @@ mod feeds;
 mod flatten;
 mod flood;
 mod killing;
+mod kills;
 mod layers;
 mod limits;
 mod load;
