@@ -12,10 +12,13 @@ mod kills;
 #[path = "../it/server.rs"]
 mod server;
 
+mod after;
 mod bomb;
 mod clock;
 mod full;
 mod injected;
+mod jumps;
+mod matrix;
 mod midnight;
 mod order;
 mod readonly;

@@ -50,6 +50,7 @@ fn stopped_under_load_it_answers_for_all_it_took() {
 fn stopped_twice_under_load_it_ends_at_once_and_loses_nothing() {
     let place = Place::new();
     let ledger = Arc::new(Ledger::default());
+    let mut ended_at_once = 0;
     for round in 0..6 {
         let mut server = place.start();
         let flood = Flood::start(&server.url, Load::new(round, CONNECTIONS), &ledger);
@@ -62,6 +63,7 @@ fn stopped_twice_under_load_it_ends_at_once_and_loses_nothing() {
         let took = asked.elapsed();
         flood.join();
         let at_once = server.log().contains("ending at once");
+        ended_at_once += usize::from(at_once);
         let open = ledger.open().len();
         let server = place.start();
         let audit = Audit::of(&place, &server, &ledger);
@@ -74,6 +76,7 @@ fn stopped_twice_under_load_it_ends_at_once_and_loses_nothing() {
         audit.assert_untouched();
         ledger.settle(&server.url);
     }
+    assert!(ended_at_once > 0, "no second signal was heard");
     assert_eq!(ledger.without_retry_after.load(Ordering::Relaxed), 0);
     assert_eq!(ledger.strange(), Vec::<String>::new());
 }
