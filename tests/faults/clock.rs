@@ -29,7 +29,11 @@ impl Clock {
     /// The command that serves `place` under this clock. Only what tells the time of day is changed: what waits goes by the
     /// monotonic clock, and the times of files are the file system's.
     pub fn command(&self, place: &Place) -> Command {
-        let mut command = place.command();
+        self.over(place.command())
+    }
+
+    /// The same for any command.
+    pub fn over(&self, mut command: Command) -> Command {
         command
             .env("LD_PRELOAD", &self.library)
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
@@ -59,14 +63,30 @@ impl Clock {
 
     /// Sets it so that its next midnight (UTC) is `before` away.
     pub fn to_midnight(&self, before: Duration) {
-        let right = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .expect("a time after 1970")
-            .as_secs_f64();
-        let day = DAY.as_secs_f64();
-        let midnight = ((right + self.ahead()) / day).floor() * day + day;
-        self.set(midnight - before.as_secs_f64() - right);
+        self.set(midnight(self.ahead()) - before.as_secs_f64());
     }
+}
+
+/// How far ahead a clock is at whose midnight one is that is `ahead` now.
+fn midnight(ahead: f64) -> f64 {
+    let right = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("a time after 1970")
+        .as_secs_f64();
+    let day = DAY.as_secs_f64();
+    ((right + ahead) / day).floor() * day + day - right
+}
+
+/// The command that serves `place` under a clock whose midnight is `before` away and that nobody can set: it opens no file.
+pub fn midnight_in(place: &Place, before: Duration) -> Command {
+    let mut command = place.command();
+    let ahead = midnight(0.0) - before.as_secs_f64();
+    command
+        .env("LD_PRELOAD", library())
+        .env("FAKETIME", format!("{ahead:+.3}"))
+        .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+        .env("NO_FAKE_STAT", "1");
+    command
 }
 
 fn library() -> PathBuf {

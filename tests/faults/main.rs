@@ -1,6 +1,8 @@
-//! What needs more than cargo: root, strace and mount. Run it with
+//! What needs more than cargo: root, strace, mount, mkfs.ext4, libfaketime. Run it with
 //! `cargo test --features faults --test faults`; each test says what it misses.
 
+#[path = "../it/after.rs"]
+mod after;
 #[path = "../it/audit.rs"]
 mod audit;
 #[path = "../it/flood.rs"]
@@ -12,9 +14,10 @@ mod kills;
 #[path = "../it/server.rs"]
 mod server;
 
-mod after;
 mod bomb;
 mod clock;
+mod ext4;
+mod files;
 mod full;
 mod injected;
 mod jumps;
@@ -23,3 +26,4 @@ mod midnight;
 mod order;
 mod readonly;
 mod tools;
+mod unwritable;

@@ -29,7 +29,7 @@ pub fn rounds(otherwise: usize) -> usize {
 /// What came of all rounds.
 #[derive(Default)]
 pub struct Kills {
-    pub kills: usize,
+    pub times: usize,
     pub acknowledged: usize,
     /// Events that had no answer when the process was killed, and how many of them were there afterwards.
     pub under_way: usize,
@@ -49,7 +49,7 @@ pub struct Kills {
 impl fmt::Display for Kills {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
-            kills,
+            times,
             acknowledged,
             under_way,
             under_way_stored,
@@ -66,7 +66,7 @@ impl fmt::Display for Kills {
         starts.sort();
         write!(
             f,
-            "{kills} kills: acknowledged {acknowledged}, lost {lost}, doubled {doubled}, torn {torn}, set aside {set_aside}; \
+            "{times} kills: acknowledged {acknowledged}, lost {lost}, doubled {doubled}, torn {torn}, set aside {set_aside}; \
              of {under_way} under way {under_way_stored} had been stored; {refused} answers 503; {segments} segments, \
              {files} CSV files; {} starts, the slowest {:.1?}, half below {:.1?}",
             starts.len(),
@@ -89,8 +89,8 @@ where
     let mut kills = Kills::default();
     // Many rounds are shorter ones.
     let longest = Duration::from_millis((3_000 / rounds.max(1) as u64).clamp(60, 200));
-    while kills.kills < rounds {
-        let more = ROUNDS_IN_A_PLACE.min(rounds - kills.kills);
+    while kills.times < rounds {
+        let more = ROUNDS_IN_A_PLACE.min(rounds - kills.times);
         let place = Place::new();
         let (start, before) = in_place(&place);
         kills.run_in(&place, more, longest, &mut random, start, before);
@@ -126,7 +126,7 @@ impl Kills {
             let longest = u64::try_from(longest.as_millis()).expect("some time");
             std::thread::sleep(Duration::from_millis(random.u64(15..longest)));
             server.kill();
-            self.kills += 1;
+            self.times += 1;
             flood.join();
             server = start(&mut self.starts);
             let audit = Audit::of(place, &server, &ledger);

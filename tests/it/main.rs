@@ -1,6 +1,7 @@
 //! rowhook from outside: the real binary on real files, and the pure core
 //! against a second implementation.
 
+mod after;
 mod audit;
 mod bodies;
 mod columns;
@@ -9,6 +10,7 @@ mod days;
 mod downloads;
 mod duplicates;
 mod feeds;
+mod files;
 mod flatten;
 mod flood;
 mod killing;

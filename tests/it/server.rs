@@ -189,6 +189,43 @@ impl Server {
         rustix::process::kill_process(pid, signal).expect("a process to signal");
     }
 
+    /// Allows it files with numbers below `files`, without end if there is none; gives what was allowed before.
+    pub fn allow_files(&self, files: Option<u64>) -> Option<u64> {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.pid()));
+        let limits = limits.expect("its limits");
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        // The hard limit stays: soft, hard, and the unit end the line.
+        let hard = line.and_then(|line| line.split_whitespace().nth_back(1));
+        let new = Rlimit {
+            current: files,
+            maximum: hard.and_then(|hard| hard.parse().ok()),
+        };
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("an id"));
+        let before = prlimit(pid, Resource::Nofile, new).expect("a limit");
+        before.current
+    }
+
+    /// Allows it not one more file than it has open; gives what was allowed before.
+    pub fn allow_no_more_files(&self) -> Option<u64> {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files");
+        let open: Vec<u64> = open
+            .map(|entry| entry.expect("an entry").file_name())
+            .map(|name| name.to_string_lossy().parse().expect("a number"))
+            .collect();
+        // A new file takes the lowest number that is free.
+        let free = (0..u64::MAX)
+            .find(|number| !open.contains(number))
+            .expect("a number");
+        println!(
+            "{} files are open, and none above {free} allowed",
+            open.len()
+        );
+        self.allow_files(Some(free))
+    }
+
     /// Asks it to stop and waits for its end, 20 s at most.
     pub fn stop(&mut self) -> ExitStatus {
         self.signal(rustix::process::Signal::TERM);

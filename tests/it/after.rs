@@ -1,10 +1,23 @@
 //! What must hold once a fault is gone: as it runs on, after a stop, and after
 //! a kill.
+#![allow(
+    dead_code,
+    reason = "each binary that takes this file uses its own part of it"
+)]
 
 use crate::audit::Audit;
 use crate::flood::{Connection, Event, Ledger};
 use crate::server::{Place, Server};
-use crate::tools::wait_for;
+use std::time::{Duration, Instant};
+
+/// Waits until `there`, `seconds` at most.
+pub fn wait_for(what: &str, seconds: u64, mut there: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(seconds);
+    while !there() {
+        assert!(Instant::now() < until, "{what}: not within {seconds} s");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
 
 /// An event of a connection that brings no columns.
 pub fn plain(nth: usize) -> Event {
