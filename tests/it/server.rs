@@ -125,7 +125,13 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` and waits until it listens.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::try_start(command)
+            .unwrap_or_else(|(status, said)| panic!("it did not listen ({status}); it said {said}"))
+    }
+
+    /// The same; where it ends instead, how, and what it said.
+    pub fn try_start(mut command: Command) -> Result<Self, (ExitStatus, String)> {
         let log = tempfile::NamedTempFile::new()
             .expect("a file")
             .into_temp_path()
@@ -148,17 +154,17 @@ impl Server {
         });
         let Some(url) = first.strip_prefix("listening on ") else {
             let _ = child.kill();
-            let status = child.wait();
+            let status = child.wait().expect("its end");
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let _ = std::fs::remove_file(&log);
-            panic!("it did not listen ({status:?}); it said {first:?} and {said}");
+            return Err((status, first + &said));
         };
-        Self {
+        Ok(Self {
             url: url.to_owned(),
             child,
             stdout: Some(stdout),
             log,
-        }
+        })
     }
 
     /// The process that was started. Under a wrapper that is the wrapper.
