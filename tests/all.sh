@@ -53,7 +53,7 @@ cargo clippy --locked --all-targets --all-features -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
-# How often it is killed in each test that does so. ROWHOOK_KILLS=500 is the long run, of some ten minutes.
+# How often it is killed in each test that does so. ROWHOOK_KILLS=500 is the long run.
 export ROWHOOK_KILLS="${ROWHOOK_KILLS:-30}"
 
 say "tests that need nothing but Rust"

@@ -238,7 +238,8 @@ fn halt(server: &Server) {
 /// was in memory only is gone, unlike after a kill alone.
 #[test]
 fn power_is_cut_under_load() {
-    let rounds = crate::kills::rounds(15);
+    // In one directory, whose table has place for so many rounds' columns.
+    let rounds = crate::kills::rounds(15).min(150);
     let (mut random, mut false_edits) = (fastrand::Rng::new(), 0);
     println!("seed {}", random.get_seed());
     let place = Place::new();

@@ -214,22 +214,10 @@ impl Server {
         before.current
     }
 
-    /// Allows it not one more file than it has open; gives what was allowed before.
+    /// Allows it no other files than standard input and output, whatever else it closes; what is open stays open. Gives what
+    /// was allowed before.
     pub fn allow_no_more_files(&self) -> Option<u64> {
-        let open = std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("its files");
-        let open: Vec<u64> = open
-            .map(|entry| entry.expect("an entry").file_name())
-            .map(|name| name.to_string_lossy().parse().expect("a number"))
-            .collect();
-        // A new file takes the lowest number that is free.
-        let free = (0..u64::MAX)
-            .find(|number| !open.contains(number))
-            .expect("a number");
-        println!(
-            "{} files are open, and none above {free} allowed",
-            open.len()
-        );
-        self.allow_files(Some(free))
+        self.allow_files(Some(3))
     }
 
     /// Asks it to stop and waits for its end, 20 s at most.
