@@ -20,7 +20,11 @@ say "parts that the tests need"
 missing=()
 need strace strace
 need mount mount
+need findmnt util-linux
+need setpriv util-linux
 need chattr e2fsprogs
+need mkfs.ext4 e2fsprogs
+need faketime faketime
 need cc gcc
 # cargo-deny fetches the advisories with it.
 need git git
@@ -72,10 +76,14 @@ cargo clippy --locked --all-targets --all-features -- -D warnings
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
 
+# How often it is killed in each test that does so. ROWHOOK_KILLS=500 is the long run.
+export ROWHOOK_KILLS="${ROWHOOK_KILLS:-30}"
+
 say "tests that need nothing but Rust"
 cargo test --locked
 
-say "tests with strace, full disks and mounts"
-cargo test --locked --features faults --test faults
+# Most of their time is waiting: for checkpoints, for downloads that are not to be had.
+say "tests with strace, full disks, mounts and a clock that jumps"
+cargo test --locked --features faults --test faults -- --test-threads 6
 
 say "all held, in $((SECONDS - started)) s"

@@ -5,6 +5,7 @@ use crate::flood::{Connection, Event, Ledger};
 use crate::server::Place;
 use crate::tools::{Mount, wait_for};
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 fn event(nth: usize) -> Event {
@@ -23,8 +24,18 @@ fn large(nth: usize) -> String {
 
 #[test]
 fn deliveries_fill_the_disk_and_go_on_when_there_is_room() {
+    fills_up(|output| Mount::tmpfs(output, "size=8m"));
+}
+
+/// One that promises room only once it is written: what fails may be the sync.
+#[test]
+fn deliveries_fill_an_ext4_and_go_on_when_there_is_room() {
+    fills_up(|output| Mount::ext4(output, 12, &["-J", "size=1"]));
+}
+
+fn fills_up(mount: impl Fn(&Path) -> Mount) {
     let place = Place::new();
-    let _mount = Mount::tmpfs(&place.output(), "size=8m");
+    let _mount = mount(&place.output());
     let ballast = place.output().join("ballast");
     fs::write(&ballast, vec![1; 3 << 20]).expect("a ballast");
     let mut server = place.start();

@@ -1,6 +1,8 @@
 //! The outside parts: strace, mounts. Each says what is missing when it is
 //! missing, and leaves nothing behind.
 
+pub use crate::after::wait_for;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -25,15 +27,6 @@ pub fn run(program: &str, args: &[&str]) {
         "{program} {args:?}: {}",
         String::from_utf8_lossy(&done.stderr)
     );
-}
-
-/// Waits until `there`, `seconds` at most.
-pub fn wait_for(what: &str, seconds: u64, mut there: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(seconds);
-    while !there() {
-        assert!(Instant::now() < until, "{what}: not within {seconds} s");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// A strace on a running process and all its threads; it lets go when dropped.
@@ -96,9 +89,11 @@ impl Drop for Strace {
     }
 }
 
-/// A memory file system of a given size; unmounted when dropped.
+/// A file system of a given size; unmounted when dropped.
 pub struct Mount {
     at: PathBuf,
+    /// The file that holds it, unless it is in memory.
+    image: Option<PathBuf>,
 }
 
 impl Mount {
@@ -110,7 +105,63 @@ impl Mount {
             "mount",
             &["-t", "tmpfs", "-o", options, "rowhook-test", path],
         );
-        Self { at: at.to_owned() }
+        Self {
+            at: at.to_owned(),
+            image: None,
+        }
+    }
+
+    /// An ext4 of so many megabytes in a file beside `at`. It turns read-only when it finds itself damaged.
+    pub fn ext4(at: &Path, megabytes: u64, options: &[&str]) -> Self {
+        need_root();
+        fs::create_dir_all(at).expect("a folder");
+        let image = at.with_extension("ext4");
+        let file = fs::File::create(&image).expect("an image");
+        file.set_len(megabytes << 20).expect("an image");
+        drop(file);
+        let name = image.to_str().expect("a text");
+        let fixed = ["-q", "-F", "-m", "0", "-b", "1024"];
+        run("mkfs.ext4", &[&fixed, options, &[name]].concat());
+        let mount = Self {
+            at: at.to_owned(),
+            image: Some(image),
+        };
+        mount.mount();
+        mount
+    }
+
+    /// Mounts the image.
+    pub fn mount(&self) {
+        let image = self.image.as_ref().expect("an image");
+        let (image, at) = (image.to_str().expect("a text"), self.at.to_str());
+        let at = at.expect("a text");
+        run("mount", &["-o", "loop,errors=remount-ro", image, at]);
+    }
+
+    /// Unmounts it, as an administrator would: nobody may be using it.
+    pub fn unmount(&self) {
+        run("umount", &[self.at.to_str().expect("a text")]);
+    }
+
+    /// Lets fsck mend the image, which must not be mounted.
+    pub fn mend(&self) {
+        let image = self.image.as_ref().expect("an image");
+        let done = Command::new("e2fsck").arg("-fy").arg(image).output();
+        let done = done.expect("e2fsck cannot be run; install it: apt-get install e2fsprogs");
+        // 1 says that it has mended something.
+        let code = done.status.code();
+        assert!(code.is_some_and(|code| code <= 1), "e2fsck: {done:?}");
+    }
+
+    /// Lets the kernel find the file system damaged.
+    pub fn damage(&self) {
+        let at = self.at.to_str().expect("a text");
+        let device = Command::new("findmnt").args(["-no", "SOURCE", at]).output();
+        let device = device.expect("findmnt cannot be run; install it: apt-get install mount");
+        let device = String::from_utf8(device.stdout).expect("a text");
+        let name = device.trim().trim_start_matches("/dev/");
+        let trigger = format!("/sys/fs/ext4/{name}/trigger_fs_error");
+        fs::write(&trigger, "a test").unwrap_or_else(|error| panic!("{trigger}: {error}"));
     }
 
     pub fn remount(&self, options: &str) {
@@ -132,4 +183,25 @@ pub fn memory_kib(pid: u32, what: &str) -> u64 {
     let line = status.lines().find(|line| line.starts_with(what));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok())
         .unwrap_or_else(|| panic!("no {what}"))
+}
+
+/// A folder under a second mount of itself; gone when dropped.
+pub struct Bind(PathBuf);
+
+impl Bind {
+    /// Nothing can be written there, by whatever path; what is open already stays writable.
+    pub fn read_only(at: &Path) -> Self {
+        need_root();
+        let path = at.to_str().expect("a text");
+        run("mount", &["--bind", path, path]);
+        let bind = Self(at.to_owned());
+        run("mount", &["-o", "remount,bind,ro", path]);
+        bind
+    }
+}
+
+impl Drop for Bind {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
 }

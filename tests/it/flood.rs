@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An event like no other: which round, which connection, which of its events. All it holds follows from that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -141,8 +141,9 @@ impl Ledger {
         false
     }
 
-    /// Sends again what has no 200, until it has one.
+    /// Sends again what has no 200, until it has one; for a minute at most.
     pub fn settle(&self, url: &str) {
+        let until = Instant::now() + Duration::from_secs(60);
         let open = std::mem::take(&mut *self.open());
         let mut connection = Connection::open(url).expect("a connection");
         for event in open {
@@ -150,6 +151,10 @@ impl Ledger {
                 event,
                 &connection.post(&event.body()).expect("a whole answer"),
             ) {
+                assert!(
+                    Instant::now() < until,
+                    "{event} is answered 503 for a minute"
+                );
                 thread::sleep(Duration::from_millis(20));
             }
         }

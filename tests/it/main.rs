@@ -1,6 +1,7 @@
 //! rowhook from outside: the real binary on real files, and the pure core
 //! against a second implementation.
 
+mod after;
 mod audit;
 mod bodies;
 mod columns;
@@ -10,9 +11,11 @@ mod downloads;
 mod duplicates;
 mod edits;
 mod feeds;
+mod files;
 mod flatten;
 mod flood;
 mod killing;
+mod kills;
 mod layers;
 mod limits;
 mod load;

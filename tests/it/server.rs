@@ -131,7 +131,13 @@ pub struct Server {
 
 impl Server {
     /// Starts `command` and waits until it listens.
-    pub fn start(mut command: Command) -> Self {
+    pub fn start(command: Command) -> Self {
+        Self::try_start(command)
+            .unwrap_or_else(|(status, said)| panic!("it did not listen ({status}); it said {said}"))
+    }
+
+    /// The same; where it ends instead, how, and what it said.
+    pub fn try_start(mut command: Command) -> Result<Self, (ExitStatus, String)> {
         let log = tempfile::NamedTempFile::new()
             .expect("a file")
             .into_temp_path()
@@ -154,17 +160,17 @@ impl Server {
         });
         let Some(url) = first.strip_prefix("listening on ") else {
             let _ = child.kill();
-            let status = child.wait();
+            let status = child.wait().expect("its end");
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let _ = std::fs::remove_file(&log);
-            panic!("it did not listen ({status:?}); it said {first:?} and {said}");
+            return Err((status, first + &said));
         };
-        Self {
+        Ok(Self {
             url: url.to_owned(),
             child,
             stdout: Some(stdout),
             log,
-        }
+        })
     }
 
     /// The process that was started. Under a wrapper that is the wrapper.
@@ -193,6 +199,31 @@ impl Server {
         let pid = rustix::process::Pid::from_raw(i32::try_from(self.child.id()).expect("an id"))
             .expect("an id");
         rustix::process::kill_process(pid, signal).expect("a process to signal");
+    }
+
+    /// Allows it files with numbers below `files`, without end if there is none; gives what was allowed before.
+    pub fn allow_files(&self, files: Option<u64>) -> Option<u64> {
+        use rustix::process::{Pid, Resource, Rlimit, prlimit};
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", self.pid()));
+        let limits = limits.expect("its limits");
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        // The hard limit stays: soft, hard, and the unit end the line.
+        let hard = line.and_then(|line| line.split_whitespace().nth_back(1));
+        let new = Rlimit {
+            current: files,
+            maximum: hard.and_then(|hard| hard.parse().ok()),
+        };
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("an id"));
+        let before = prlimit(pid, Resource::Nofile, new).expect("a limit");
+        before.current
+    }
+
+    /// Allows it no other files than standard input and output, whatever else it closes; what is open stays open. Gives what
+    /// was allowed before.
+    pub fn allow_no_more_files(&self) -> Option<u64> {
+        self.allow_files(Some(3))
     }
 
     /// Asks it to stop and waits for its end, 20 s at most.
