@@ -94,7 +94,7 @@ fn an_edit_of_the_open_day() {
     }
 }
 
-/// What LibreOffice and editors do beside a file that they have open.
+/// What spreadsheets and editors do beside a file that they have open.
 #[test]
 fn files_beside_a_table_do_no_harm() {
     let place = Place::new();
