@@ -30,6 +30,9 @@ pub struct Fault {
     pub what: String,
 }
 
+/// The name of a file whose first line was never finished, the segment's number where that much is there, and its path.
+type CutOff = ((Day, u32), Option<u64>, PathBuf);
+
 /// A first line, its file, and the file's length.
 type Found = (FirstLine, PathBuf, u64);
 
@@ -54,7 +57,7 @@ impl Chain {
                     chain.fault(&path, 0, what);
                 }
                 Start::Whole(first, bytes) => found.push((first, path, bytes)),
-                Start::CutOff => cut_off.push((day, nth, path)),
+                Start::CutOff(number) => cut_off.push(((day, nth), number, path)),
                 Start::Damaged(what) => chain.fault(&path, 0, what),
             }
         }
@@ -99,13 +102,19 @@ impl Chain {
     }
 
     /// A creation that was cut off is the newest segment. Where segments before the first are missing, one that is not newer
-    /// than all others by its name may be what is left of them.
-    fn take_cut_off(&mut self, cut_off: Vec<(Day, u32, PathBuf)>, found: &[Found]) {
+    /// than all others, by the number that it still has or else by its name, may be what is left of them.
+    fn take_cut_off(&mut self, cut_off: Vec<CutOff>, found: &[Found]) {
         let complete = found.first().is_none_or(|first| first.0.segment == 1);
         let name_of = |f: &Found| segment_of_name(&f.1.file_name()?.to_string_lossy());
-        let newest = found.last().and_then(name_of);
-        for (day, nth, path) in cut_off {
-            if complete || newest.is_none_or(|newest| (day, nth) > newest) {
+        let names = found.iter().filter_map(name_of);
+        let newest = names.chain(cut_off.iter().map(|file| file.0)).max();
+        let last = found.last().map_or(0, |last| last.0.segment);
+        for (name, number, path) in cut_off {
+            let is_newer = match number {
+                Some(number) => number > last,
+                None => Some(name) == newest,
+            };
+            if complete || is_newer {
                 self.leftovers.push(path);
             } else {
                 self.fault(

@@ -73,15 +73,16 @@ pub struct Previous {
 pub const FIRST_LINE_BYTES_MAX: usize = 400;
 
 impl FirstLine {
-    /// Whether it has numbers that nothing ever counted to.
-    fn out_of_range(&self) -> bool {
+    /// Whether its numbers can be those of a journal: the first segment begins with event 1, and each follows the one before.
+    fn is_possible(&self) -> bool {
         const MOST: u64 = 1 << 53;
-        let counts = [self.segment, self.first_seq.0];
-        counts.contains(&0)
-            || counts
-                .iter()
-                .chain([&self.previous.bytes])
-                .any(|&n| n > MOST)
+        let Previous { segment, bytes } = self.previous;
+        let first = self.segment == 1;
+        (1..=MOST).contains(&self.segment)
+            && (1..=MOST).contains(&self.first_seq.0)
+            && bytes <= MOST
+            && segment == self.segment - 1
+            && (!first || (self.first_seq.0, bytes) == (1, 0))
     }
 
     /// The line with its line end.
@@ -111,8 +112,9 @@ impl FirstLine {
 pub enum Start {
     /// A whole first line of this length, and the length of the file.
     Whole(FirstLine, u64),
-    /// A file whose first line was never finished: its creation was cut off, nothing in it was ever acknowledged.
-    CutOff,
+    /// A file whose first line was never finished: its creation was cut off, nothing in it was ever acknowledged. The
+    /// segment's number, where that much is there.
+    CutOff(Option<u64>),
     /// Something else.
     Damaged(String),
 }
@@ -126,20 +128,16 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
     let bytes = file.stat()?.bytes;
     let mut head = Vec::new();
     read_range(&*file, 0..bytes.min(FIRST_LINE_BYTES_MAX as u64), &mut head)?;
-    // The first line is synced alone before anything follows it: a file as short as one, with no record in it, is the rest
-    // of a crash.
-    let holds_record = memchr::memmem::find(&head, b"\"seq\":").is_some();
-    let short = bytes < FIRST_LINE_BYTES_MAX as u64 && !holds_record;
     let Some(end) = memchr::memchr(b'\n', &head) else {
-        return Ok(if short {
-            Start::CutOff
+        return Ok(if is_cut_off(&head, bytes) {
+            Start::CutOff(number_of(&head))
         } else {
             Start::Damaged("no first line".into())
         });
     };
     match serde_json::from_slice::<FirstLine>(&head[..end]) {
-        Ok(first) if first.out_of_range() => Ok(Start::Damaged(
-            "its first line has a number that no journal reaches".into(),
+        Ok(first) if first.rowhook == 1 && !first.is_possible() => Ok(Start::Damaged(
+            "its first line has numbers that no journal has".into(),
         )),
         Ok(first) if first.rowhook == 1 && first.encode() == head[..=end] => {
             Ok(Start::Whole(first, bytes))
@@ -148,7 +146,6 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
             "format version {} is not one that this release reads",
             first.rowhook
         ))),
-        _ if short && end + 1 == head.len() => Ok(Start::CutOff),
         Ok(_) => Ok(Start::Damaged(
             "its first line is not as it was written".into(),
         )),
@@ -156,6 +153,26 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
             "its first line cannot be read: {e}"
         ))),
     }
+}
+
+/// Whether a file without a line end is the rest of a crash. The first line is synced alone before anything follows it: such a
+/// rest is the beginning of one, and zeros.
+fn is_cut_off(head: &[u8], bytes: u64) -> bool {
+    const START: &[u8] = b"{\"rowhook\":";
+    let written = memchr::memchr(0, head).unwrap_or(head.len());
+    let (line, zeros) = head.split_at(written);
+    let known = line.len().min(START.len());
+    bytes < FIRST_LINE_BYTES_MAX as u64
+        && line[..known] == START[..known]
+        && memchr::memmem::find(line, b"\"seq\":").is_none()
+        && zeros.iter().all(|&byte| byte == 0)
+}
+
+/// The segment's number in what there is of a first line.
+fn number_of(head: &[u8]) -> Option<u64> {
+    let rest = head.strip_prefix(b"{\"rowhook\":1,\"segment\":")?;
+    let digits = &rest[..memchr::memchr(b',', rest)?];
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
