@@ -494,7 +494,9 @@ impl Follower {
             let ready = self.today.is_some()
                 && self.at >= self.opened_end
                 && self.seq >= request.target
-                && tables.iter().all(|t| t.is_current() && !t.has_waiting());
+                && tables.iter().all(|t| t.is_current() && !t.has_waiting())
+                // While the journal waits for room nobody has looked after them.
+                && (self.may_look_after() || tables.iter().all(|t| t.is_unchanged()));
             if ready {
                 tables.sort_by_key(|t| t.table.as_ref().map(Table::day));
                 let snapshots = tables
@@ -570,8 +572,8 @@ fn remove_hidden(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
         let dir = layout.csv_dir(&source);
         // What cannot be listed holds none of our files, or its tables will tell.
         for name in disk.list(&dir).unwrap_or_default() {
-            let hidden = |end| name.starts_with('.') && name.ends_with(end);
-            if hidden(".csv.new") || hidden(".csv.wider") {
+            let ours = [".csv.new", ".csv.wider", ".csv.new.wider"];
+            if name.starts_with('.') && ours.iter().any(|end| name.ends_with(end)) {
                 disk.remove(&dir.join(name))?;
             }
         }

@@ -72,6 +72,13 @@ impl Tracked {
         self.table.as_ref().is_some_and(Table::has_waiting)
     }
 
+    /// Whether its files are what we left.
+    pub fn is_unchanged(&self) -> bool {
+        self.table
+            .as_ref()
+            .is_some_and(|table| table.check().is_ok())
+    }
+
     /// Takes a record of a block that starts at `start`, unless the table reads by itself.
     pub fn push(&mut self, record: &Record<'_>, start: Cursor, clock: Instant) {
         let (Some(table), None) = (&mut self.table, self.behind) else {

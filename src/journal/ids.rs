@@ -77,6 +77,29 @@ impl IdLog {
         self.files_max = files_for(ids_max);
     }
 
+    /// Begins without any id, in files behind `after`: a checkpoint that could not be used still names that one, and must not
+    /// find other content under its number.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn anew(disk: SharedDisk, dir: PathBuf, after: u64, ids_max: usize) -> io::Result<Self> {
+        disk.create_dir(&dir)?;
+        let log = Self {
+            disk,
+            dir,
+            file: None,
+            at: Mark {
+                file: after,
+                records: 0,
+            },
+            buffer: Vec::new(),
+            files_max: files_for(ids_max),
+            broken: false,
+        };
+        log.remove_others(u64::MAX)?;
+        Ok(log)
+    }
+
     fn path(&self, number: u64) -> PathBuf {
         self.dir.join(format!("{number:08}.ids"))
     }

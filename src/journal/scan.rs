@@ -54,8 +54,9 @@ impl Found {
         let opened = match open(checkpoint.as_ref().map_or(Mark::default(), |c| c.ids)) {
             Err(error) if checkpoint.is_some() => {
                 tracing::warn!(%error, dir = %dir.display(), "the remembered ids cannot be read; reading the whole journal");
-                checkpoint = None;
-                open(Mark::default())
+                let after = checkpoint.take().map_or(0, |c| c.ids.file);
+                IdLog::anew(disk.clone(), dir.clone(), after, options.ids_max)
+                    .map(|ids| (Seen::new(options.ids_max, options.dedup_days), ids))
             }
             opened => opened,
         };
