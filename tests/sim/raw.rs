@@ -74,7 +74,7 @@ fn segments(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) -> Result<Vec<Segmen
     let mut found: BTreeMap<u64, Segment> = BTreeMap::new();
     for (path, content) in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if path.parent() != Some(dir) || !segment_of_name(&name).is_some() {
+        if path.parent() != Some(dir) || segment_of_name(&name).is_none() {
             continue;
         }
         // One whose making was cut off holds nothing.
