@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::event::{Day, SourceName};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -64,7 +65,7 @@ pub struct Args {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Receive webhooks, write tables, serve downloads (also without a command)
     #[command(after_help = with_environment("\
@@ -79,13 +80,52 @@ Example:
   rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
   Secrets are looked up and checked, and never printed."))]
     Check,
+    /// Make tables anew from the journal: after a change of rules, an accident, an edit
+    #[command(after_help = with_environment("\
+Example:
+  rowhook rebuild --source lessonly --from 2026-11-01 --to 2026-11-30
+  Each table is exchanged whole; a version that somebody changed is kept beside it, with `edited` in
+  its name. It may run while the server does, which then does the work."))]
+    Rebuild {
+        /// Only the tables of source S [default: all]
+        #[arg(long, value_name = "S", value_parser = SourceName::new)]
+        source: Option<SourceName>,
+        /// Only the day D (YYYY-MM-DD)
+        #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
+        date: Option<Day>,
+        /// From the day D on [default: the first]
+        #[arg(long, value_name = "D")]
+        from: Option<Day>,
+        /// Up to the day D [default: the last]
+        #[arg(long, value_name = "D")]
+        to: Option<Day>,
+    },
+    /// Store events from files, as if they came as webhooks
+    #[command(after_help = with_environment("\
+Example:
+  rowhook import --source lessonly missed.jsonl rejected/2026-11-23.jsonl
+  A file is JSON, JSON Lines, a journal's segment or a rejected file; `-` is standard input. An event
+  that is in the journal already, however old, is not stored once more: an import that was cut off can
+  be run again. What is refused is told with file and line, and the exit code is 1. It may run while
+  the server does, which then does the work."))]
+    Import {
+        /// The source that the events belong to
+        #[arg(long, value_name = "S", value_parser = SourceName::new)]
+        source: SourceName,
+        /// Store also what is there already
+        #[arg(long)]
+        again: bool,
+        /// Where the events are; `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
 }
 
 impl Args {
     /// The command, also when none was given.
     #[must_use]
     pub fn command(&self) -> Command {
-        self.command.unwrap_or(Command::Serve)
+        self.command.clone().unwrap_or(Command::Serve)
     }
 
     /// What the flags say about the configuration.
@@ -146,6 +186,11 @@ mod tests {
             ("rowhook --config", 2),
             ("rowhook --output=", 2),
             ("rowhook check more", 2),
+            ("rowhook import --source a", 2),
+            ("rowhook import --source A x", 2),
+            ("rowhook import x", 2),
+            ("rowhook rebuild --date 2026-11-31", 2),
+            ("rowhook rebuild --date 2026-11-30 --to 2026-11-30", 2),
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), code, "{line}");
         }
@@ -157,6 +202,8 @@ mod tests {
             "rowhook --help",
             "rowhook serve --help",
             "rowhook check --help",
+            "rowhook rebuild --help",
+            "rowhook import --help",
         ] {
             let help = parse(line).unwrap_err().to_string();
             for part in [

@@ -46,6 +46,12 @@ impl Layout {
         self.state_dir().join("lock")
     }
 
+    /// Where a command asks the process that holds the lock.
+    #[must_use]
+    pub fn control_socket(&self) -> PathBuf {
+        self.state_dir().join("control.sock")
+    }
+
     /// The read token that was made at the first start.
     #[must_use]
     pub fn token(&self) -> PathBuf {

@@ -7,6 +7,7 @@
 //! - [`config`], [`cli`]: what the operator decided
 //! - [`serve`]: what is opened in which order, the threads, the end
 //! - [`http`]: requests and responses, and nothing below knows them
+//! - [`control`]: commands that write, while the server runs or not
 //! - [`engine`]: what runs, for whoever serves requests
 //! - [`receive`]: from the bytes of a request to events
 //! - [`journal`]: events made durable, one line each; the only truth
@@ -19,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod disk;
 pub mod engine;
 pub mod event;

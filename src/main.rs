@@ -3,8 +3,10 @@
 use clap::Parser as _;
 use rowhook::cli::{Args, Command};
 use rowhook::config::{self, Overrides, Settings};
-use rowhook::serve::{self, Parts};
-use std::io::{IsTerminal as _, Write as _};
+use rowhook::control::ask::{Ask, AskError, Outcome};
+use rowhook::serve::{self, Parts, Worker};
+use std::io::{BufReader, BufWriter, IsTerminal as _, Stdout, Write as _, stderr, stdout};
+use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 
 /// Wrong usage or configuration.
@@ -20,20 +22,61 @@ fn main() -> ExitCode {
         }
     };
     match args.command() {
-        Command::Check => match write!(std::io::stdout(), "{}", settings.describe()) {
+        Command::Check => match write!(stdout(), "{}", settings.describe()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
         Command::Serve => serve(settings, args.overrides()),
+        Command::Rebuild {
+            source,
+            date,
+            from,
+            to,
+        } => ask(settings, |ask| {
+            ask.rebuild(source, date.or(from), date.or(to))
+        }),
+        Command::Import {
+            source,
+            again,
+            files,
+        } => ask(settings, |ask| ask.import(&source, &files, again)),
+    }
+}
+
+/// The stream to whoever does a command's work, and standard output.
+type Asking = Ask<BufReader<UnixStream>, BufWriter<UnixStream>, Stdout>;
+
+/// Has a command's work done by the server that runs, or by this process if none does.
+fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskError>) -> ExitCode {
+    if let Err(code) = start_log("warn,actix_http=off") {
+        return code;
+    }
+    let outcome = Worker::find(settings)
+        .map_err(|error| error.to_string())
+        .and_then(|worker| {
+            let (from, to) = worker.stream().map_err(|error| error.to_string())?;
+            let outcome = command(Ask {
+                from,
+                to,
+                out: stdout(),
+                progress: stderr().is_terminal(),
+            });
+            worker.end();
+            outcome.map_err(|error| error.to_string())
+        });
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Partly) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn serve(settings: Settings, overrides: Overrides) -> ExitCode {
-    if let Err(why) = start_log() {
-        eprintln!(
-            "error: ROWHOOK_LOG: {why}\n  = help: use a level such as `info`, or `rowhook=debug`"
-        );
-        return ExitCode::from(WRONG);
+    if let Err(code) = start_log("warn,rowhook=info,actix_http=off") {
+        return code;
     }
     let parts = Parts {
         reload: Some(Box::new(move || {
@@ -55,17 +98,20 @@ fn serve(settings: Settings, overrides: Overrides) -> ExitCode {
     }
 }
 
-/// Logs to standard error: for people on a terminal, as JSON lines otherwise.
-fn start_log() -> Result<(), String> {
+/// Logs to standard error what `ROWHOOK_LOG` says, else what `usual` says: for people on a terminal, as JSON lines otherwise.
+fn start_log(usual: &str) -> Result<(), ExitCode> {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = match std::env::var("ROWHOOK_LOG") {
-        Ok(text) if !text.is_empty() => {
-            EnvFilter::try_new(text).map_err(|error| error.to_string())?
-        }
-        _ => EnvFilter::new("warn,rowhook=info,actix_http=off"),
+        Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(|why| {
+            eprintln!(
+                "error: ROWHOOK_LOG: {why}\n  = help: use a level such as `info`, or `rowhook=debug`"
+            );
+            ExitCode::from(WRONG)
+        })?,
+        _ => EnvFilter::new(usual),
     };
     let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::io::stderr().is_terminal() {
+    if stderr().is_terminal() {
         log.with_target(false).init();
     } else {
         log.json().flatten_event(true).with_target(false).init();

@@ -87,6 +87,12 @@ impl Catalog {
         days.collect()
     }
 
+    /// What is known of a day's table.
+    #[must_use]
+    pub fn get(&self, source: &SourceName, day: Day) -> Option<Summary> {
+        self.lock().get(source)?.get(&day).cloned()
+    }
+
     /// Whether the day has a table that was closed.
     #[must_use]
     pub fn is_closed(&self, source: &SourceName, day: Day) -> bool {

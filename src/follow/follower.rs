@@ -2,6 +2,7 @@
 
 use super::catalog::{Catalog, Summary};
 use super::handle::{Ask, Handle, Request};
+use super::rebuild::Wish;
 use super::tracked::{Edits, Remake, Tracked};
 use super::upkeep::{TELL_EVERY, cursor_of, parse, write_out};
 use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
@@ -12,7 +13,7 @@ use crate::layout::Layout;
 use crate::table::{Checkpoint, Table, TableError};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -76,6 +77,8 @@ pub struct Follower {
     pub(super) saved: Cursor,
     /// Tables that somebody changed since their day began.
     pub(super) edits: BTreeMap<Key, Edits>,
+    /// Tables that are to be made anew, for whoever asked first first.
+    pub(super) wishes: VecDeque<Wish>,
     /// When the log told of a trouble with a table.
     complained: BTreeMap<Key, Instant>,
     look: Arc<AtomicBool>,
@@ -125,6 +128,7 @@ impl Follower {
             closed: HashMap::new(),
             saved: saved.at,
             edits: BTreeMap::new(),
+            wishes: VecDeque::new(),
             complained: BTreeMap::new(),
             look: handle.look.clone(),
             looked_at: now,
@@ -166,7 +170,7 @@ impl Follower {
 
     /// Does what there is to do now. Returns whether there is more to do at once.
     pub fn step(&mut self, now: Timestamp, clock: Instant) -> bool {
-        let more = match self.follow(clock) {
+        let mut more = match self.follow(clock) {
             Ok(more) => more,
             Err(error) => {
                 tracing::error!(%error, "the journal cannot be read; tables wait");
@@ -182,6 +186,7 @@ impl Follower {
                 self.looked_at = clock;
             }
             self.look_after(clock, look);
+            more |= self.rebuild_next(clock);
             if self.turn_day(now, clock) {
                 self.look_after(clock, false);
             }
@@ -199,6 +204,10 @@ impl Follower {
             match ask {
                 Ask::Tables(request) => self.waiting.push(request),
                 Ask::Options(options) => self.set_options(options, clock),
+                Ask::Rebuild(rebuild) => {
+                    let wish = self.wish(rebuild);
+                    self.wishes.push_back(wish);
+                }
             }
         }
     }
@@ -396,7 +405,7 @@ impl Follower {
                 if self.may_complain(key, clock) {
                     tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced; it is made anew");
                 }
-                self.remake(key, Remake::Unsynced, clock);
+                let _ = self.remake(key, Remake::Unsynced, clock);
             }
             TableError::Io(error) => {
                 if self.may_complain(key, clock) {
@@ -431,7 +440,7 @@ impl Follower {
     fn changed(&mut self, key: &Key, clock: Instant) {
         let due = self.edits.get(key).map_or(clock, |edits| edits.next);
         if due <= clock {
-            self.remake(key, Remake::Changed, clock);
+            let _ = self.remake(key, Remake::Changed, clock);
         } else {
             let later = Tracked {
                 anew: Some(Remake::Changed),

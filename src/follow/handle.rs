@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 /// How long a reader waits for a table to have every row.
@@ -22,6 +23,33 @@ pub enum Ask {
     Tables(Request),
     /// To go on by other options.
     Options(FollowOptions),
+    /// To make tables anew.
+    Rebuild(Rebuild),
+}
+
+/// A wish to have tables made anew from the journal.
+pub struct Rebuild {
+    /// Whose; of all sources if none is named.
+    pub source: Option<SourceName>,
+    /// Of which days.
+    pub days: RangeInclusive<Day>,
+    /// A message for each table, and the end of all messages when there is none left.
+    pub reply: UnboundedSender<Rebuilt>,
+}
+
+/// What became of one table that was to be made anew.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Whose.
+    pub source: SourceName,
+    /// Of which day.
+    pub day: Day,
+    /// Tables that are left to do.
+    pub left: usize,
+    /// Rows and columns before.
+    pub before: (u64, usize),
+    /// Rows and columns now, or why it could not be done.
+    pub after: Result<(u64, usize), String>,
 }
 
 /// A reader's request.
@@ -108,6 +136,24 @@ impl Handle {
         if !self.look.swap(true, Ordering::Relaxed) {
             self.shared.wake();
         }
+    }
+
+    /// Lets the follower make tables anew, one after the other.
+    ///
+    /// # Errors
+    /// When the follower is not there any more.
+    pub fn rebuild(
+        &self,
+        source: Option<SourceName>,
+        days: RangeInclusive<Day>,
+    ) -> Result<UnboundedReceiver<Rebuilt>, Unavailable> {
+        let (reply, rebuilt) = unbounded_channel();
+        self.send(Ask::Rebuild(Rebuild {
+            source,
+            days,
+            reply,
+        }))?;
+        Ok(rebuilt)
     }
 
     fn send(&self, ask: Ask) -> Result<(), Unavailable> {

@@ -12,6 +12,7 @@ pub mod catalog;
 mod days;
 mod follower;
 pub mod handle;
+mod rebuild;
 #[cfg(test)]
 mod tests;
 mod tracked;
@@ -19,4 +20,4 @@ mod upkeep;
 
 pub use catalog::{Catalog, Summary};
 pub use follower::{FollowOptions, Follower};
-pub use handle::{Ask, Handle, Request, Unavailable};
+pub use handle::{Ask, Handle, Rebuild, Rebuilt, Request, Unavailable};

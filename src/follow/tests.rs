@@ -165,6 +165,7 @@ impl World {
         let incoming: Vec<_> = payloads
             .iter()
             .map(|payload| Incoming {
+                earlier: None,
                 source: name(source),
                 once: false,
                 text: payload.as_bytes().to_vec(),

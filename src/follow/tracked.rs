@@ -40,6 +40,8 @@ pub(super) enum Remake {
     Changed,
     /// The rules changed.
     Rules,
+    /// Somebody asked for it.
+    Asked,
     /// Its file could not be synced: what was written since may never have reached the disk, whatever reading it shows.
     Unsynced,
 }

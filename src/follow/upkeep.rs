@@ -52,7 +52,9 @@ impl Follower {
         self.tables.insert(key.clone(), tracked);
         match outcome {
             Ok(None) => self.list(key),
-            Ok(Some(why)) => self.remake(key, why, clock),
+            Ok(Some(why)) => {
+                let _ = self.remake(key, why, clock);
+            }
             Err(error) => self.trouble(key, &error, clock),
         }
     }
@@ -207,8 +209,17 @@ impl Follower {
         Ok(count)
     }
 
-    /// Makes a table anew from the journal, beside what is there, and puts it in its place.
-    pub(super) fn remake(&mut self, key: &Key, why: Remake, clock: Instant) {
+    /// Makes a table anew from the journal, beside what is there, and puts it in its place. Should that fail it is told in the
+    /// log, and tried again by itself.
+    ///
+    /// # Errors
+    /// Why it failed.
+    pub(super) fn remake(
+        &mut self,
+        key: &Key,
+        why: Remake,
+        clock: Instant,
+    ) -> Result<(), TableError> {
         let before = self.tables.remove(key);
         let kept = before.as_ref().map_or_else(Vec::new, |t| t.ours.clone());
         let state = before.and_then(|t| t.table).map(|table| table.state(None));
@@ -234,6 +245,7 @@ impl Follower {
                 };
                 self.tables.insert(key.clone(), tracked);
                 self.list(key);
+                Ok(())
             }
             Err(error) => {
                 if self.may_complain(key, clock) {
@@ -245,6 +257,7 @@ impl Follower {
                     ..Tracked::failed(Cursor::default(), clock + RETRY)
                 };
                 self.tables.insert(key.clone(), again);
+                Err(error)
             }
         }
     }
@@ -333,6 +346,9 @@ impl Follower {
         match (why, aside.as_slice()) {
             (Remake::Rules, _) => {
                 tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules");
+            }
+            (Remake::Asked, aside) => {
+                tracing::info!(%source, %day, rows = table.rows(), kept = ?aside, "made a table anew, as asked");
             }
             (Remake::Unsynced, _) => {
                 tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync");

@@ -208,6 +208,7 @@ async fn store(
     let array = matches!(events, Events::Many(_));
     let (reply, verdict) = oneshot::channel();
     let incoming = Incoming {
+        earlier: None,
         source: source.name.clone(),
         once,
         text,

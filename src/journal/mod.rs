@@ -30,4 +30,4 @@ pub use reader::{Block, Reader};
 pub use recovery::{Opened, RecoveryError, open};
 pub use segment::Cursor;
 pub use shared::{Health, Shared};
-pub use writer::{Event, Events, Incoming, Journal, Options, Verdict};
+pub use writer::{Earlier, Event, Events, Incoming, Journal, Options, Verdict};

@@ -45,6 +45,7 @@ fn id(payload: &str) -> Id {
 /// A request that brings one object.
 fn one(payload: &str) -> Incoming {
     Incoming {
+        earlier: None,
         source: SourceName::new("orders").unwrap(),
         once: true,
         text: payload.into(),
@@ -71,6 +72,7 @@ fn many(payloads: &[&str]) -> Incoming {
     }
     text.push(']');
     Incoming {
+        earlier: None,
         text: text.into_bytes(),
         events: Events::Many(events),
         ..one("{}")

@@ -74,6 +74,17 @@ pub struct Incoming {
     pub text: Vec<u8>,
     /// The events in it.
     pub events: Events,
+    /// When they were received, where that was earlier. Nothing for what comes now.
+    pub earlier: Option<Earlier>,
+}
+
+/// When events were received that come again from a journal: they keep it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Earlier {
+    /// The moment.
+    pub at: Timestamp,
+    /// The day that it was a day of.
+    pub day: Day,
 }
 
 /// What became of one [`Incoming`].
@@ -112,6 +123,9 @@ impl Checkpoint {
         })
     }
 }
+
+/// An event that is to be written, and the request that it came with.
+type Fresh<'a> = (&'a Incoming, &'a Event);
 
 /// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
 const PIECE_BYTES: usize = 1 << 20;
@@ -185,7 +199,7 @@ impl Journal {
     pub fn commit(&mut self, incoming: &[Incoming], now: Timestamp) -> Vec<Verdict> {
         self.window.begin(now);
         self.batch_ids.clear();
-        let mut fresh: Vec<(&Incoming, &Event)> = Vec::with_capacity(incoming.len());
+        let mut fresh: Vec<Fresh<'_>> = Vec::with_capacity(incoming.len());
         let mut waits = Vec::with_capacity(incoming.len());
         let mut verdicts = Vec::with_capacity(incoming.len());
         for request in incoming {
@@ -209,7 +223,7 @@ impl Journal {
         if fresh.is_empty() {
             return verdicts;
         }
-        if let Err(error) = self.append(&fresh, now) {
+        if let Err(error) = self.append_all(&fresh, now) {
             self.fail(&error);
             for (verdict, waits) in verdicts.iter_mut().zip(waits) {
                 if waits {
@@ -220,12 +234,35 @@ impl Journal {
         verdicts
     }
 
-    /// Writes and syncs the batch; after that it counts.
-    fn append(&mut self, fresh: &[(&Incoming, &Event)], now: Timestamp) -> io::Result<()> {
+    /// What comes now is one batch. What was received before follows, a batch for each run of one day.
+    fn append_all(&mut self, fresh: &[Fresh<'_>], now: Timestamp) -> io::Result<()> {
+        if fresh.iter().all(|(request, _)| request.earlier.is_none()) {
+            return self.append(fresh, now, None);
+        }
+        let (new, old): (Vec<_>, Vec<_>) = fresh
+            .iter()
+            .copied()
+            .partition(|(request, _)| request.earlier.is_none());
+        if !new.is_empty() {
+            self.append(&new, now, None)?;
+        }
+        let day = |event: &Fresh<'_>| event.0.earlier.map(|earlier| earlier.day);
+        old.chunk_by(|a, b| day(a) == day(b))
+            .try_for_each(|run| self.append(run, now, day(&run[0])))
+    }
+
+    /// Writes and syncs the batch; after that it counts. With a day it is one of events that were received before.
+    fn append(&mut self, fresh: &[Fresh<'_>], now: Timestamp, day: Option<Day>) -> io::Result<()> {
         if self.is_broken() {
             return Err(io::Error::other("the journal waits for the disk"));
         }
-        let received_at = self.stamp(now)?;
+        let received_at = match day {
+            None => self.stamp(now)?,
+            Some(day) => {
+                self.enter_day(day)?;
+                now
+            }
+        };
         let Tail::Open(segment) = &mut self.tail else {
             return Err(io::ErrorKind::NotFound.into());
         };
@@ -237,6 +274,10 @@ impl Journal {
         self.failed_bytes = 0;
         for (nth, (request, event)) in fresh.iter().enumerate() {
             seq = seq.next();
+            if let Some(earlier) = request.earlier {
+                text.clear();
+                earlier.at.write(&mut text);
+            }
             let record = Record {
                 seq,
                 batch,
@@ -259,7 +300,9 @@ impl Journal {
         self.failed_bytes = 0;
         self.buffer.shrink_to(PIECE_BYTES);
         self.last_seq = seq;
-        self.last_received_at = received_at;
+        if day.is_none() {
+            self.last_received_at = received_at;
+        }
         for (_, event) in fresh {
             self.remember(event.id);
         }
@@ -306,19 +349,25 @@ impl Journal {
     fn stamp(&mut self, now: Timestamp) -> io::Result<Timestamp> {
         let (moment, far_back) = self.moment(now);
         let day = moment.day(self.options.zone);
+        // The segment's day may be the later one when the zone was changed: then it goes on until that day is over.
+        match &self.tail {
+            Tail::Open(open) if open.day > day && !far_back => {}
+            _ => self.enter_day(day)?,
+        }
+        Ok(moment)
+    }
+
+    /// Sees to it that the open segment is one of `day`.
+    fn enter_day(&mut self, day: Day) -> io::Result<()> {
         let previous = match &self.tail {
-            // The segment's day may be the later one when the zone was changed: then it goes on until that day is over.
-            Tail::Open(open) if open.day == day || (open.day > day && !far_back) => {
-                return Ok(moment);
-            }
+            Tail::Open(open) if open.day == day => return Ok(()),
             Tail::Open(open) => Previous {
                 segment: open.number,
                 bytes: open.bytes,
             },
             Tail::Next { previous } | Tail::Broken { previous } => *previous,
         };
-        self.start_segment(day, previous)?;
-        Ok(moment)
+        self.start_segment(day, previous)
     }
 
     /// Makes the next segment: its first line and its name are durable before anything follows.

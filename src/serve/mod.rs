@@ -3,8 +3,9 @@
 //!
 //! - [`open`]: what is opened before anything is served, and closed again
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
-//! - [`signals`]: when to stop
+//! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
+//! - `socket`: how commands reach the process that holds the output directory
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
 pub mod open;
@@ -12,9 +13,11 @@ pub mod reload;
 mod run;
 mod secrets;
 pub mod signals;
+mod socket;
 pub mod threads;
 mod watch;
 
 pub use open::{Parts, ServeError};
 pub use run::run;
 pub use signals::signals;
+pub use socket::Worker;

@@ -2,7 +2,7 @@
 
 use super::open::{Opened, Parts, ServeError};
 use super::signals::Signals;
-use super::{reload, secrets};
+use super::{reload, secrets, socket};
 use crate::config::{Auth, Settings};
 use crate::engine::Engine;
 use crate::http::{common_headers, routes};
@@ -52,6 +52,9 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     let addr = server.addrs().first().copied().unwrap_or(settings.listen);
     let server = server.run();
     let handle = server.handle();
+    if let Err(error) = socket::listen(engine.clone()) {
+        tracing::warn!(%error, "there is no control socket: `rebuild` and `import` need rowhook to be stopped");
+    }
     if let Some(load) = load {
         reload::start(engine.clone(), load, reloads, ask)?;
     }

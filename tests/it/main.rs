@@ -5,6 +5,7 @@ mod after;
 mod audit;
 mod bodies;
 mod columns;
+mod commands;
 mod conditions;
 mod days;
 mod downloads;

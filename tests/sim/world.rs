@@ -259,6 +259,7 @@ impl World {
         }
         text.push(b']');
         Incoming {
+            earlier: None,
             source: source(self.model.events[events[0]].source),
             once: true,
             text,

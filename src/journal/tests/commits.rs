@@ -71,6 +71,7 @@ fn without_once_equal_events_are_all_stored() {
     let place = Place::new();
     let mut journal = place.open();
     let off = Incoming {
+        earlier: None,
         once: false,
         ..one("{}")
     };

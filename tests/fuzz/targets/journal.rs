@@ -95,6 +95,7 @@ fn start(disk: &Arc<MemoryDisk>) -> Result<(Journal, Opened), RecoveryError> {
 
 fn request(payload: &str) -> Incoming {
     Incoming {
+        earlier: None,
         source: SourceName::new("orders").expect("a name"),
         once: true,
         text: payload.into(),

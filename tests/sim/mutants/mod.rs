@@ -42,8 +42,8 @@ const MUTANTS: [Mutant; 19] = [
         name: "id-too-early",
         breaks: "an id counts after its sync",
         file: "src/journal/writer.rs",
-        find: "        let received_at = self.stamp(now)?;\n",
-        replace: "        let received_at = self.stamp(now)?;\n        for (_, event) in fresh {\n            \
+        find: "        let mut seq = self.last_seq;\n",
+        replace: "        let mut seq = self.last_seq;\n        for (_, event) in fresh {\n            \
                   self.remember(event.id);\n        }\n",
     },
     Mutant {

@@ -1,0 +1,340 @@
+//! Events on their way in, by the path of a webhook: parsed, identified, handed
+//! to the journal's writer. What the journal holds already is not stored once
+//! more, however long ago it came.
+
+use super::protocol::{Answer, Item, Refused};
+use crate::config::{Identity, Source};
+use crate::engine::{Engine, Live};
+use crate::event::{Day, Id, SourceName, Timestamp};
+use crate::journal::refused::{Kept, RefusedBody};
+use crate::journal::{Earlier, Event, Events, Incoming, Reader, Verdict, record};
+use crate::receive::identity::{self, Same, identify};
+use crate::receive::{Delivery, Parsed, Permit, Refusal, parse};
+use base64::Engine as _;
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// An event of a journal was taken once: it may be nested as deep as any limit ever allowed.
+const DEPTH_MAX: usize = 1000;
+const BLOCK_BYTES: usize = 1 << 20;
+/// How long tables may take to get the rows before the command says that it is done.
+const SETTLE_MAX: Duration = Duration::from_secs(3600);
+/// How often a journal that cannot write is waited for, and for how long each time.
+const TRIES: usize = 30;
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// An import under way.
+pub(super) struct Import<'e> {
+    engine: &'e Engine,
+    live: Arc<Live>,
+    source: Source,
+    again: bool,
+    /// The ids of the source's events in the journal when it began, in order: 16 bytes each.
+    kept: Vec<Id>,
+    /// Those that were stored since.
+    stored: HashSet<Id>,
+    /// Where equal events are events of their own: how often each id came.
+    came: HashMap<Id, usize>,
+    /// The days that got rows.
+    days: Option<(Day, Day)>,
+}
+
+/// What is to be stored of one item.
+struct Ready {
+    incoming: Incoming,
+    permit: Permit,
+    ids: Vec<Id>,
+}
+
+impl<'e> Import<'e> {
+    /// An import into `source`.
+    ///
+    /// # Errors
+    /// Why it cannot begin, for a person.
+    pub fn begin(engine: &'e Engine, source: &SourceName, again: bool) -> Result<Self, String> {
+        let live = engine.live();
+        let Some(found) = live.settings.sources.get(source).cloned() else {
+            let known: Vec<&str> = live
+                .settings
+                .sources
+                .keys()
+                .map(SourceName::as_str)
+                .collect();
+            return Err(format!(
+                "there is no source `{source}`; configured: {}",
+                known.join(", ")
+            ));
+        };
+        let kept = if again {
+            Vec::new()
+        } else {
+            kept_ids(engine, source)
+                .map_err(|error| format!("the journal cannot be read: {error}"))?
+        };
+        Ok(Self {
+            engine,
+            live,
+            source: found,
+            again,
+            kept,
+            stored: HashSet::new(),
+            came: HashMap::new(),
+            days: None,
+        })
+    }
+
+    /// Stores a chunk.
+    ///
+    /// # Errors
+    /// Why it cannot go on, for a person. What was stored before is stored.
+    pub fn take(&mut self, items: Vec<Item>) -> Result<Answer, String> {
+        let (mut duplicates, mut refused, mut ready) = (0, Vec::new(), Vec::new());
+        let mut taken: HashSet<Id> = HashSet::new();
+        for (nth, item) in items.into_iter().enumerate() {
+            match self.prepare(&item, &mut taken, &mut duplicates) {
+                Ok(Some(next)) => ready.push(next),
+                Ok(None) => {}
+                Err((reason, kept)) => refused.push(Refused { nth, reason, kept }),
+            }
+        }
+        let stored = self.store(ready, &mut duplicates)?;
+        Ok(Answer::Taken {
+            stored,
+            duplicates,
+            refused,
+        })
+    }
+
+    /// What is to be stored of an item: nothing when all of it is there.
+    fn prepare(
+        &mut self,
+        item: &Item,
+        taken: &mut HashSet<Id>,
+        duplicates: &mut u64,
+    ) -> Result<Option<Ready>, (String, bool)> {
+        let body = base64::engine::general_purpose::STANDARD
+            .decode(&item.body)
+            .map_err(|error| (error.to_string(), false))?;
+        let limits = &self.live.settings.limits;
+        let depth_max = match item.record {
+            Some(_) => limits.depth_max.max(DEPTH_MAX),
+            None => limits.depth_max,
+        };
+        if item.record.is_none() && body.len() > limits.body_bytes_max {
+            let why = format!(
+                "it has {} bytes; the limit is {} (limits.body_bytes_max)",
+                body.len(),
+                limits.body_bytes_max
+            );
+            return Err((why, false));
+        }
+        let permit = self.permit(body.len());
+        let parsed = match parse(body, item.form, depth_max) {
+            Ok(parsed) => parsed,
+            Err((why, body)) => {
+                let kept = self.keep(body, why.is_json(), why.to_string(), permit);
+                return Err((why.to_string(), kept));
+            }
+        };
+        let mut events: Vec<Event> = self.events(&parsed, item).all().to_vec();
+        let all = events.len();
+        if self.counts() {
+            events.retain(|event| self.is_one_more(event.id));
+        } else if !self.again {
+            events.retain(|event| !self.is_there(event.id) && taken.insert(event.id));
+        }
+        *duplicates += (all - events.len()) as u64;
+        if events.is_empty() {
+            return Ok(None);
+        }
+        let ids = events.iter().map(|event| event.id).collect();
+        let earlier = item.record.and_then(|record| self.earlier(record));
+        Ok(Some(Ready {
+            incoming: Incoming {
+                source: self.source.name.clone(),
+                once: !self.again && !self.counts(),
+                text: parsed.text,
+                events: Events::Many(events),
+                earlier,
+            },
+            permit,
+            ids,
+        }))
+    }
+
+    /// The events with their ids. A record whose id came from a header, or was made with another key, keeps it where its
+    /// content does not tell it apart.
+    fn events(&self, parsed: &Parsed, item: &Item) -> Events {
+        let same = match &self.source.identity {
+            Identity::Pointer(pointer) => Same::Pointer(pointer),
+            Identity::Content | Identity::Off | Identity::Header(_) => Same::Content,
+        };
+        let events = identify(&self.engine.id_key, &self.source.name, same, parsed);
+        let from_header = matches!(self.source.identity, Identity::Header(_) | Identity::Off);
+        match (item.record, events.all()) {
+            (Some(record), [event]) if from_header || self.is_there(record.id) => {
+                Events::One([Event {
+                    id: record.id,
+                    payload: event.payload.clone(),
+                }])
+            }
+            _ => events,
+        }
+    }
+
+    /// Whether equal events are events of their own: then as many are there as the journal has.
+    fn counts(&self) -> bool {
+        !self.again && self.source.identity == Identity::Off
+    }
+
+    fn is_one_more(&mut self, id: Id) -> bool {
+        let came = self.came.entry(id).or_default();
+        *came += 1;
+        let before = self.kept.partition_point(|kept| *kept < id);
+        let there = self.kept[before..].iter().take_while(|kept| **kept == id);
+        *came > there.count()
+    }
+
+    fn is_there(&self, id: Id) -> bool {
+        self.stored.contains(&id) || self.kept.binary_search(&id).is_ok()
+    }
+
+    /// When a record was received, unless that is still to come: then it comes now.
+    fn earlier(&self, record: super::protocol::Kept) -> Option<Earlier> {
+        let zone = self.live.settings.timezone;
+        let now = Timestamp::now();
+        let at = record.received_at;
+        // Whatever zone it was, the day is within one of the moment's.
+        let near = |day: &Day| {
+            let here = at.day(chrono_tz::UTC);
+            (here.plus(-1)..=here.plus(1)).contains(day)
+        };
+        let day = record.day.filter(near).unwrap_or_else(|| at.day(zone));
+        (at <= now).then(|| Earlier {
+            at,
+            day: day.min(now.day(zone)),
+        })
+    }
+
+    /// Waits until there is room for so many bytes.
+    fn permit(&self, bytes: usize) -> Permit {
+        let mut permit = self.engine.waiting.permit();
+        while permit.grow(bytes).is_err() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        permit
+    }
+
+    /// Keeps a body that gives no events, as a webhook's.
+    fn keep(&self, body: Vec<u8>, is_json: bool, reason: String, permit: Permit) -> bool {
+        let body = RefusedBody {
+            id: identity::refused(&self.engine.id_key, &self.source.name, &body),
+            source: self.source.name.clone(),
+            status: if is_json { 422 } else { 400 },
+            reason,
+            content_type: None,
+            body,
+        };
+        let (reply, answer) = oneshot::channel();
+        let put = self.engine.refusals.put(Refusal {
+            body,
+            permit,
+            reply,
+        });
+        put.is_ok() && answer.blocking_recv() == Ok(Kept::Kept)
+    }
+
+    /// Hands all of `ready` to the journal's writer and waits until it is durable. A failing disk is waited for.
+    fn store(&mut self, mut ready: Vec<Ready>, duplicates: &mut u64) -> Result<u64, String> {
+        let mut stored = 0;
+        for _ in 0..TRIES {
+            let mut answers = Vec::with_capacity(ready.len());
+            for one in ready {
+                let (reply, verdict) = oneshot::channel();
+                let (copy, ids) = (one.incoming.clone(), one.ids);
+                let delivery = Delivery {
+                    incoming: one.incoming,
+                    permit: one.permit,
+                    reply,
+                };
+                if self.engine.deliveries.put(delivery).is_err() {
+                    return Err(
+                        "rowhook is stopping; the same command goes on where this one stopped"
+                            .into(),
+                    );
+                }
+                answers.push((verdict, copy, ids));
+            }
+            ready = Vec::new();
+            for (verdict, incoming, ids) in answers {
+                match verdict.blocking_recv() {
+                    Ok(Verdict::Stored {
+                        stored: now,
+                        duplicates: known,
+                    }) => {
+                        stored += now as u64;
+                        *duplicates += known as u64;
+                        self.note(&incoming, ids);
+                    }
+                    Ok(Verdict::Failed) | Err(_) => ready.push(Ready {
+                        permit: self.permit(incoming.text.len()),
+                        incoming,
+                        ids,
+                    }),
+                }
+            }
+            if ready.is_empty() {
+                return Ok(stored);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Err("the journal cannot be written; make room or look at the log, then run the same command again".into())
+    }
+
+    fn note(&mut self, incoming: &Incoming, ids: Vec<Id>) {
+        let now = || Timestamp::now().day(self.live.settings.timezone);
+        let day = incoming.earlier.map_or_else(now, |earlier| earlier.day);
+        let (first, last) = self.days.unwrap_or((day, day));
+        self.days = Some((first.min(day), last.max(day)));
+        if !self.again && !self.counts() {
+            self.stored.extend(ids);
+        }
+    }
+
+    /// Waits until the tables have all that was stored.
+    pub fn settle(&self) {
+        let Some((first, last)) = self.days else {
+            return;
+        };
+        let until = Instant::now() + SETTLE_MAX;
+        let name = self.source.name.clone();
+        if let Ok(answer) = self.engine.tables.ask(name, first..=last, until) {
+            let _ = answer.blocking_recv();
+        }
+    }
+}
+
+/// The ids of all events of `source` that the journal holds, in order.
+fn kept_ids(engine: &Engine, source: &SourceName) -> io::Result<Vec<Id>> {
+    let mut reader = Reader::new(engine.disk.clone(), engine.journal.clone());
+    let (mut cursor, end) = (crate::journal::Cursor::default(), engine.journal.end().0);
+    let mut ids = Vec::new();
+    while let Some(block) = reader.next(&mut cursor, end, BLOCK_BYTES)? {
+        for line in block
+            .lines
+            .split(|&b| b == b'\n')
+            .filter(|line| !line.is_empty())
+        {
+            let record = record::parse(line)
+                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
+            if record.source == source.as_str() {
+                ids.push(record.id());
+            }
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}

@@ -1,0 +1,17 @@
+//! Commands that write while a server may run: rebuilding tables, importing
+//! events. Whoever holds the output directory does the work; a command asks it
+//! over a stream, be it the server's socket or, when no server runs, the other
+//! end of a pair in the same process. So there is one way, and one writer.
+//!
+//! - [`protocol`]: what is said, one JSON object a line
+//! - [`session`]: the end that does the work; `import`: events on their way in
+//! - [`ask`]: the end that asks, and what it prints
+//! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file
+//!
+//! Knows no HTTP and no sockets.
+
+pub mod ask;
+mod import;
+pub mod items;
+pub mod protocol;
+pub mod session;

@@ -1,0 +1,71 @@
+//! Tables that somebody wishes to have made anew, also those of days that are
+//! over: one in a step, so that all others are looked after meanwhile.
+
+use super::follower::{Follower, Key};
+use super::handle::{Rebuild, Rebuilt};
+use super::tracked::Remake;
+use std::collections::VecDeque;
+use std::time::Instant;
+use tokio::sync::mpsc::UnboundedSender;
+
+/// Tables that are to be made anew for one who asked.
+pub(super) struct Wish {
+    keys: VecDeque<Key>,
+    reply: UnboundedSender<Rebuilt>,
+}
+
+impl Follower {
+    pub(super) fn wish(&self, rebuild: Rebuild) -> Wish {
+        let Rebuild {
+            source,
+            days,
+            reply,
+        } = rebuild;
+        let is_meant = |key: &Key| {
+            source.as_ref().is_none_or(|source| key.0 == *source) && days.contains(&key.1)
+        };
+        let all = self.catalog.all().into_iter();
+        let mut keys: Vec<Key> = all
+            .map(|(source, day, _)| (source, day))
+            .chain(self.tables.keys().cloned())
+            .filter(is_meant)
+            .collect();
+        keys.sort();
+        keys.dedup();
+        Wish {
+            keys: keys.into(),
+            reply,
+        }
+    }
+
+    /// Makes the next table anew that somebody wished for. Returns whether there are more.
+    pub(super) fn rebuild_next(&mut self, clock: Instant) -> bool {
+        let Some(wish) = self.wishes.front_mut() else {
+            return false;
+        };
+        let key = wish.keys.pop_front().filter(|_| !wish.reply.is_closed());
+        let (Some(key), left) = (key, wish.keys.len()) else {
+            self.wishes.pop_front();
+            return !self.wishes.is_empty();
+        };
+        let reply = wish.reply.clone();
+        let figures = |follower: &Self| {
+            let summary = follower.catalog.get(&key.0, key.1);
+            summary.map_or((0, 0), |s| (s.figures.rows(), s.figures.columns()))
+        };
+        let before = figures(self);
+        let after = match self.remake(&key, Remake::Asked, clock) {
+            Ok(()) => Ok(figures(self)),
+            Err(error) => Err(error.to_string()),
+        };
+        // Whoever asked may have gone; then no more is made.
+        let _ = reply.send(Rebuilt {
+            source: key.0,
+            day: key.1,
+            left,
+            before,
+            after,
+        });
+        true
+    }
+}

@@ -1,0 +1,150 @@
+//! The socket by which commands ask the process that holds the output
+//! directory, and how they find it. Only the same user may connect.
+
+use super::open::{Opened, Parts, ServeError};
+use crate::config::Settings;
+use crate::control::session;
+use crate::engine::Engine;
+use crate::layout::Layout;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread::{Builder, JoinHandle};
+
+/// Commands that are served at a time.
+const SESSIONS_MAX: usize = 8;
+
+/// Listens on the control socket until the process ends.
+///
+/// # Errors
+/// When the socket cannot be made or the system gives no thread.
+pub fn listen(engine: Arc<Engine>) -> io::Result<()> {
+    let listener = bind(&engine.layout.control_socket())?;
+    Builder::new().name("control".into()).spawn(move || {
+        let sessions = Arc::new(AtomicUsize::new(0));
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { continue };
+            if sessions.load(Ordering::Relaxed) >= SESSIONS_MAX {
+                // Closed at once; the command says that it was not answered.
+                continue;
+            }
+            sessions.fetch_add(1, Ordering::Relaxed);
+            let (engine, count) = (engine.clone(), sessions.clone());
+            let started = Builder::new().name("command".into()).spawn(move || {
+                if let Err(error) = session_on(&engine, &stream) {
+                    tracing::debug!(%error, "a command went away");
+                }
+                count.fetch_sub(1, Ordering::Relaxed);
+            });
+            if started.is_err() {
+                sessions.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+    })?;
+    Ok(())
+}
+
+fn session_on(engine: &Engine, stream: &UnixStream) -> io::Result<()> {
+    let mut to = Flushing(stream);
+    session::serve(engine, &mut BufReader::new(stream), &mut to)
+}
+
+/// Answers are short and wanted at once.
+struct Flushing<'a>(&'a UnixStream);
+
+impl io::Write for Flushing<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        (&mut self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        (&mut self.0).flush()
+    }
+}
+
+/// Makes the socket under a name of its own, so that nobody else can connect before its mode is set.
+fn bind(path: &Path) -> io::Result<UnixListener> {
+    let dir = Folder::of(path)?;
+    let beside = ".control.sock.new";
+    let new = path.with_file_name(beside);
+    let _ = fs::remove_file(&new);
+    let listener = UnixListener::bind(dir.short(beside))?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o600))?;
+    fs::rename(&new, path)?;
+    Ok(listener)
+}
+
+/// A folder by a name that is short: a socket's address has room for about a hundred bytes.
+struct Folder {
+    open: File,
+}
+
+impl Folder {
+    fn of(path: &Path) -> io::Result<Self> {
+        Ok(Self {
+            open: File::open(crate::disk::parent(path))?,
+        })
+    }
+
+    fn short(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/{name}", self.open.as_raw_fd()))
+    }
+}
+
+/// A stream to whoever does the work of commands for an output directory: the server that runs, or else this process.
+pub struct Worker {
+    stream: UnixStream,
+    own: Option<(Opened, JoinHandle<()>)>,
+}
+
+impl Worker {
+    /// Finds the server, or opens the output directory in its place.
+    ///
+    /// # Errors
+    /// When neither can be done.
+    pub fn find(settings: Settings) -> Result<Self, ServeError> {
+        let path = Layout::new(&settings.output).control_socket();
+        if let Ok(stream) = connect(&path) {
+            return Ok(Self { stream, own: None });
+        }
+        let opened = Opened::new(settings, Parts::real())?;
+        let (stream, other) = UnixStream::pair()?;
+        let engine = opened.engine.clone();
+        let thread = Builder::new().name("command".into()).spawn(move || {
+            // The asking end sees that it ended.
+            let _ = session_on(&engine, &other);
+        })?;
+        Ok(Self {
+            stream,
+            own: Some((opened, thread)),
+        })
+    }
+
+    /// The two directions of the stream.
+    ///
+    /// # Errors
+    /// When the system gives no second handle.
+    pub fn stream(&self) -> io::Result<(BufReader<UnixStream>, BufWriter<UnixStream>)> {
+        let (from, to) = (self.stream.try_clone()?, self.stream.try_clone()?);
+        Ok((BufReader::new(from), BufWriter::with_capacity(1 << 16, to)))
+    }
+
+    /// Ends the work: what this process opened it closes.
+    pub fn end(self) {
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        if let Some((opened, thread)) = self.own {
+            let _ = thread.join();
+            opened.close();
+        }
+    }
+}
+
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    UnixStream::connect(Folder::of(path)?.short(&name))
+}
