@@ -69,8 +69,9 @@ impl Settings {
     fn describe_source(&self, sheet: &mut Sheet, source: &Source) {
         let base = self.public_url.as_deref().unwrap_or_default();
         let auth = match &source.auth {
-            Auth::Authorization(secret) => {
-                format!("authorization: compared with {}", secret.origin())
+            Auth::Authorization(secrets) => {
+                let origins: Vec<String> = secrets.iter().map(|s| s.origin().to_string()).collect();
+                format!("authorization: compared with {}", origins.join(" or "))
             }
             Auth::None { written: true } => "none, as the configuration says".into(),
             Auth::None { written: false } => match source.preset {

@@ -160,6 +160,29 @@ impl<'d> Section<'d> {
         }
     }
 
+    /// The text at `key`, or each text of the list there, which is not empty.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<Written<&'d str>>>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let DeValue::Array(list) = value.get_ref() else {
+            return match value.get_ref() {
+                DeValue::String(_) => Ok(self.text(key)?.map(|text| vec![text])),
+                _ => Err(self.wrong_type(key, value, "text in quotes, or a list of it")),
+            };
+        };
+        if list.is_empty() {
+            let fault = Fault::new(format!("`{key}` is an empty list"))
+                .help("name one or more, or remove it");
+            return Err(self.document.fault_at(fault, &value.span()));
+        }
+        let texts = list.iter().map(|element| match element.get_ref() {
+            DeValue::String(text) => Ok(Spanned::new(element.span(), text.as_ref())),
+            _ => Err(self.wrong_type(key, element, "text in quotes")),
+        });
+        texts.collect::<Result<_, _>>().map(Some)
+    }
+
     /// The number at `key`, or `default`.
     pub(super) fn number(
         &self,

@@ -37,7 +37,7 @@ use crate::event::{Preset, SourceName};
 
 pub use error::ConfigError;
 pub use resolve::load;
-pub use secret::{Origin, Secret};
+pub use secret::{Origin, Secret, Secrets};
 
 /// The variable with the value of the Authorization header that Lessonly sends.
 const LESSONLY_VARIABLE: &str = "LESSONLY_AUTHORIZATION";
@@ -127,8 +127,8 @@ pub enum Auth {
         /// Whether the configuration says so; otherwise it is only the default, and good for loopback alone.
         written: bool,
     },
-    /// The Authorization header has this value, byte for byte.
-    Authorization(Secret),
+    /// The Authorization header has one of these values, byte for byte.
+    Authorization(Secrets),
 }
 
 /// What makes two events of a source the same.

@@ -11,9 +11,10 @@ impl Settings {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let secrets = self.sources.values().filter_map(|s| match &s.auth {
-            Auth::Authorization(secret) => Some(secret),
+            Auth::Authorization(secrets) => Some(secrets.iter()),
             Auth::None { .. } => None,
         });
+        let secrets = secrets.flatten();
         let file_of = |secret: &Secret| match secret.origin() {
             Origin::File(file) => Some(file.clone()),
             Origin::Environment(_) => None,

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::*;
 use crate::event::Preset;
 
+mod lists;
+
 /// A folder of its own with `rowhook.toml` in it, and an environment.
 struct Case {
     folder: tempfile::TempDir,
@@ -271,7 +273,7 @@ fn every_key_counts() {
     assert_eq!(lessonly.name.as_str(), "lessonly");
     assert_eq!(lessonly.preset, Preset::Lessonly);
     let expected = secret("Bearer abc", "LESSONLY_AUTHORIZATION");
-    assert_eq!(lessonly.auth, Auth::Authorization(expected));
+    assert_eq!(lessonly.auth, Auth::Authorization(expected.into()));
     assert_eq!(lessonly.identity, Identity::Content);
     assert_eq!(lessonly.requests_per_second_max, NonZeroU32::new(1000));
     let orders = source(&settings, "orders");
@@ -284,7 +286,7 @@ fn every_key_counts() {
     let b = source(&settings, "b");
     let path = case.folder.path().join("secrets/b");
     let expected = Secret::new(b"Basic dTpw".as_slice(), Origin::File(path));
-    assert_eq!(b.auth, Auth::Authorization(expected));
+    assert_eq!(b.auth, Auth::Authorization(expected.into()));
     assert_eq!(b.identity, Identity::Off);
 }
 
@@ -852,7 +854,7 @@ fn variables_that_are_not_utf_8() {
     let Auth::Authorization(secret) = &source(&settings, "lessonly").auth else {
         panic!("{settings:?}");
     };
-    assert_eq!(secret.expose(), b"out\xff");
+    assert_eq!(secret.iter().next().unwrap().expose(), b"out\xff");
 }
 
 #[test]
@@ -883,7 +885,7 @@ fn a_source_without_auth_takes_its_presets() {
         let settings = case.settings();
         settings.sources.into_values().next().unwrap().auth
     };
-    let expected = Auth::Authorization(secret("Bearer abc", "LESSONLY_AUTHORIZATION"));
+    let expected = Auth::Authorization(secret("Bearer abc", "LESSONLY_AUTHORIZATION").into());
     assert_eq!(auth(""), expected);
     assert_eq!(auth("[sources.academy]\npreset = \"lessonly\""), expected);
     let by_default = Auth::None { written: false };

@@ -76,10 +76,10 @@ fn authenticate(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
         // Without authentication a web page could post to somebody's loopback; browsers say where such requests come from.
         Auth::None { .. } if headers.contains_key(header::ORIGIN) => Err(Problem::Origin),
         Auth::None { .. } => Ok(()),
-        Auth::Authorization(secret) => {
+        Auth::Authorization(secrets) => {
             let mut given = headers.get_all(header::AUTHORIZATION);
             match (given.next(), given.next()) {
-                (Some(value), None) if secret.matches(value.as_bytes()) => Ok(()),
+                (Some(value), None) if secrets.matches(value.as_bytes()) => Ok(()),
                 _ => Err(Problem::Unauthorized),
             }
         }
