@@ -144,8 +144,9 @@ fn list_of<'t>(key: &str, mut list: &'t str) -> Option<&'t str> {
 fn shown_as(key: &str, value: &str) -> Option<bool> {
     let meant = nearest(key, known_keys()).filter(|_| !smells_of_secret(key));
     match meant.unwrap_or(key) {
-        "listen" | "output" | "timezone" | "preset" | "dedup" | "id" | "token_file"
-        | "value_file" | "days" | "ids_max" | "formula_guard" | "bom" => Some(true),
+        "cert_file" | "key_file" => Some(value.len() <= 200 && value.contains('.')),
+        "trusted_proxies" | "listen" | "output" | "timezone" | "preset" | "dedup" | "id"
+        | "token_file" | "value_file" | "days" | "ids_max" | "formula_guard" | "bom" => Some(true),
         "public_url" => Some(!value.contains('@')),
         "scheme" => {
             let word = |b: u8| b.is_ascii_alphabetic() || b == b'-';

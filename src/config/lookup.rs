@@ -43,7 +43,7 @@ impl Resolver<'_> {
         check: Check,
     ) -> Result<Option<Secret>, ConfigError> {
         let named = keys.map(|key| Ok(section.text(key)?.map(|text| vec![text])));
-        let secrets = self.secrets(named, keys, check)?;
+        let secrets = self.secrets(section, named, keys, check)?;
         Ok(secrets.and_then(|secrets| secrets.into_iter().next()))
     }
 
@@ -55,20 +55,23 @@ impl Resolver<'_> {
         check: Check,
     ) -> Result<Option<Secrets>, ConfigError> {
         let named = keys.map(|key| section.texts(key));
-        Ok(self.secrets(named, keys, check)?.and_then(Secrets::new))
+        Ok(self
+            .secrets(section, named, keys, check)?
+            .and_then(Secrets::new))
     }
 
     fn secrets(
         &self,
-        named: [Result<Option<Vec<Written<&str>>>, ConfigError>; 2],
+        section: &Section<'_>,
+        listed: [Result<Option<Vec<Written<&str>>>, ConfigError>; 2],
         keys: [&str; 2],
         check: Check,
     ) -> Result<Option<Vec<Secret>>, ConfigError> {
-        let [in_variables, in_files] = named;
+        let [in_variables, in_files] = listed;
         let [env_key, file_key] = keys;
-        let (names, key, in_files) = match (in_variables?, in_files?) {
+        let (all, key, in_files) = match (in_variables?, in_files?) {
             (None, None) => return Ok(None),
-            (Some(names), None) => (names, env_key, false),
+            (Some(variables), None) => (variables, env_key, false),
             (None, Some(paths)) => (paths, file_key, true),
             (Some(_), Some(paths)) => {
                 let fault = Fault::new(format!("`{env_key}` and `{file_key}` are both given"))
@@ -77,9 +80,16 @@ impl Resolver<'_> {
                 return Err(self.document.fault_at(fault, &span));
             }
         };
+        if all.is_empty() {
+            let fault = Fault::new(format!("`{key}` is an empty list"))
+                .help("name one or more, or remove it");
+            return Err(self
+                .document
+                .fault_at(fault, &section.span(key).unwrap_or_default()));
+        }
         let mut secrets = Vec::new();
-        for (nth, name) in names.iter().enumerate() {
-            if names[..nth].iter().any(|n| n.get_ref() == name.get_ref()) {
+        for (nth, name) in all.iter().enumerate() {
+            if all[..nth].iter().any(|n| n.get_ref() == name.get_ref()) {
                 let fault = Fault::new(format!("`{key}` names the same twice"))
                     .help("one of the two is enough: what is to be replaced, and what replaces it");
                 return Err(self.document.fault_at(fault, &name.span()));

@@ -33,7 +33,7 @@ async fn try_download(
     request: &HttpRequest,
     engine: &web::Data<Engine>,
 ) -> Result<HttpResponse, Problem> {
-    access::check(request, engine, true)?;
+    access::check(request, engine, true).await?;
     let address = Address::parse(
         request.match_info().query("path"),
         &query_of(request),
@@ -318,7 +318,7 @@ const LIST_WAIT_MAX: Duration = Duration::from_secs(2);
 
 /// `GET /api/exports`
 pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
-    if let Err(problem) = access::check(&request, &engine, false) {
+    if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();
     }
     let exports: Vec<Value> = days(&engine)

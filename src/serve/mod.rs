@@ -3,16 +3,22 @@
 //!
 //! - [`open`]: what is opened before anything is served, and closed again
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
-//! - [`signals`]: when to stop
+//! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
+//! - `listen`, `door`, `places`, `connection`, `tls`: who comes in, and how long it may take
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
+mod connection;
+mod door;
+mod listen;
 pub mod open;
+mod places;
 pub mod reload;
 mod run;
 mod secrets;
 pub mod signals;
 pub mod threads;
+mod tls;
 mod watch;
 
 pub use open::{Parts, ServeError};

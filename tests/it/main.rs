@@ -27,3 +27,4 @@ mod reload;
 mod restarts;
 mod server;
 mod starting;
+mod tls;

@@ -268,7 +268,7 @@ fn a_secret_is_changed_without_a_refused_delivery() {
     };
     let server = place.start_with(&with("\"old\""));
     let (stop, which) = (AtomicBool::new(false), AtomicUsize::new(0));
-    let send = &|connection: usize| {
+    let deliver = &|connection: usize| {
         let mut link = Connection::open(&server.url).expect("a connection");
         let mut sent = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -281,7 +281,7 @@ fn a_secret_is_changed_without_a_refused_delivery() {
         sent
     };
     let sent: usize = std::thread::scope(|scope| {
-        let senders: Vec<_> = (0..8).map(|n| scope.spawn(move || send(n))).collect();
+        let senders: Vec<_> = (0..8).map(|n| scope.spawn(move || deliver(n))).collect();
         place.config(&with("[\"new\", \"old\"]"));
         wait_for(&server, TAKEN, 1);
         which.store(1, Ordering::Relaxed);
@@ -291,7 +291,7 @@ fn a_secret_is_changed_without_a_refused_delivery() {
         wait_for(&server, TAKEN, 2);
         std::thread::sleep(Duration::from_millis(200));
         stop.store(true, Ordering::Relaxed);
-        let ended = senders.into_iter().map(|sender| sender.join());
+        let ended = senders.into_iter().map(std::thread::ScopedJoinHandle::join);
         ended.map(|sent| sent.expect("no refusal")).sum()
     });
     assert_eq!(server.get("/api/exports").json()[0]["rows"], sent);
