@@ -18,6 +18,7 @@ pub struct Progress(Rc<State>);
 struct State {
     answering: Cell<bool>,
     whole: Cell<bool>,
+    last: Cell<bool>,
 }
 
 impl Progress {
@@ -31,6 +32,12 @@ impl Progress {
     #[must_use]
     pub fn was_own_text(&self) -> bool {
         self.0.whole.get()
+    }
+
+    /// Whether the last answer is the last of the connection.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.0.last.get()
     }
 
     fn begin(&self) -> Answering {
@@ -63,6 +70,9 @@ where
     let answer = service.call(request);
     async move {
         let answer = answer.await?;
+        if let Some(Answering(progress)) = &answering {
+            progress.0.last.set(!answer.response().keep_alive());
+        }
         Ok(answer.map_body(|_, body| {
             let (body, whole) = match body.size() {
                 BodySize::None => (body, true),

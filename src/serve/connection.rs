@@ -16,6 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 use tokio_rustls::server::TlsStream;
 
+/// How long a connection may be without a request.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
 /// How long an answer may stand still because nobody takes it.
 const STALLED_MAX: Duration = Duration::from_secs(60);
 
@@ -32,8 +35,9 @@ pub struct Connection {
     stream: Stream,
     progress: Progress,
     head_time_max: Duration,
-    /// Runs while a head is awaited of which something has come, and before the first byte.
-    head: Option<Pin<Box<Sleep>>>,
+    /// Runs while no request is answered.
+    waited: Option<Pin<Box<Sleep>>>,
+    /// Whether something came since then: most likely the beginning of a head.
     began: bool,
     /// Runs while nobody takes what is written.
     stalled: Option<Pin<Box<Sleep>>>,
@@ -50,7 +54,7 @@ impl Connection {
         Self {
             stream,
             progress: Progress::default(),
-            head: Some(Box::pin(sleep(head_time_max))),
+            waited: Some(Box::pin(sleep(head_time_max))),
             head_time_max,
             began: false,
             stalled: None,
@@ -69,19 +73,26 @@ impl Connection {
         matches!(self.stream, Stream::Tls(_))
     }
 
-    /// Whether a head took too long.
+    /// Whether it was waited too long for a request. This must be asked after an answer too: the server waits without end for
+    /// the rest of a body in chunks that nobody wants any more.
     fn is_late(&mut self, cx: &mut Context<'_>, came: bool) -> bool {
         if self.progress.is_answering() {
-            self.head = None;
-            self.began = true;
+            self.waited = None;
+            self.began = false;
             return false;
         }
-        if came && (self.head.is_none() || !self.began) {
-            self.began = true;
-            self.head = Some(Box::pin(sleep(self.head_time_max)));
+        let first = came && !self.began;
+        self.began |= came;
+        if first || self.waited.is_none() {
+            let wait = if came || self.progress.is_last() {
+                self.head_time_max
+            } else {
+                KEEP_ALIVE
+            };
+            self.waited = Some(Box::pin(sleep(wait)));
         }
-        let head = self.head.as_mut();
-        head.is_some_and(|head| head.as_mut().poll(cx).is_ready())
+        let waited = self.waited.as_mut();
+        waited.is_some_and(|waited| waited.as_mut().poll(cx).is_ready())
     }
 
     /// Sends what stands in the place of something else.
@@ -129,7 +140,7 @@ impl AsyncRead for Connection {
         if this.is_late(cx, came) {
             this.cut = true;
             buf.set_filled(before);
-            if this.began && this.instead.is_empty() {
+            if this.began && !this.progress.is_last() && this.instead.is_empty() {
                 this.instead = Problem::HeadTooSlow.last_words(this.is_secure());
                 let _ = this.send_instead(cx);
             }
@@ -168,6 +179,10 @@ impl AsyncWrite for Connection {
         let this = self.get_mut();
         let sent = this.send_instead(cx);
         ready!(this.keep_time(cx, sent))?;
+        // Begins to wait after an answer; what comes of it, the next read tells.
+        if !this.cut && this.is_late(cx, false) {
+            cx.waker().wake_by_ref();
+        }
         let outcome = this.stream.flush(cx);
         this.keep_time(cx, outcome)
     }

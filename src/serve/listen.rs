@@ -3,6 +3,7 @@
 //! connections, so that those without a place wait for nothing, and would let
 //! TLS handshakes that are not finished keep others from theirs.
 
+use super::connection::{Connection, KEEP_ALIVE};
 use super::door::{Door, TOLD_MAX};
 use super::places::Places;
 use crate::engine::Engine;
@@ -20,8 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpSocket, TcpStream};
 
-/// How long a connection may be without a request.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long what is still sent after a refusal is read, so that the sender gets to read the refusal.
 const LINGER: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
@@ -87,7 +86,7 @@ pub fn serve(
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(LINGER)
             .local_addr(reached.addr)
-            .on_connect_ext(|connection: &super::connection::Connection, data| {
+            .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.progress());
             })
             .finish(map_config(app, |()| AppConfig::default()));

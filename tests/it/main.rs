@@ -1,6 +1,7 @@
 //! rowhook from outside: the real binary on real files, and the pure core
 //! against a second implementation.
 
+mod attempts;
 mod audit;
 mod bodies;
 mod columns;
@@ -11,6 +12,7 @@ mod duplicates;
 mod feeds;
 mod flatten;
 mod flood;
+mod hostile;
 mod killing;
 mod layers;
 mod limits;
@@ -26,5 +28,6 @@ mod rejected;
 mod reload;
 mod restarts;
 mod server;
+mod shapes;
 mod starting;
 mod tls;
