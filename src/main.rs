@@ -22,10 +22,15 @@ fn main() -> ExitCode {
         }
     };
     match args.command() {
-        Command::Check => match write!(stdout(), "{}", settings.describe()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+        Command::Check => {
+            for warning in settings.warnings() {
+                eprintln!("warning: {warning}");
+            }
+            match write!(stdout(), "{}", settings.describe()) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(_) => ExitCode::FAILURE,
+            }
+        }
         Command::Serve => serve(settings, args.overrides()),
         Command::Rebuild {
             source,

@@ -39,6 +39,29 @@ impl Settings {
             "public_url",
             self.public_url.as_deref().unwrap_or("not set"),
         );
+        match &self.tls {
+            None => sheet.line("tls", "off"),
+            Some(tls) => {
+                let until = tls.until().unwrap_or_else(|| "unknown".into());
+                let files = (tls.cert_file.display(), tls.key_file.display());
+                sheet.line(
+                    "tls",
+                    format_args!("{} with the key in {}", files.0, files.1),
+                );
+                sheet.line("  valid until", until);
+            }
+        }
+        let proxies: Vec<String> = self
+            .trusted_proxies
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let proxies = if proxies.is_empty() {
+            "none".into()
+        } else {
+            proxies.join(", ")
+        };
+        sheet.line("trusted_proxies", proxies);
         sheet.line("timezone", self.timezone.name());
         sheet.line("read token", token);
         sheet.line("output", &output);
@@ -54,6 +77,7 @@ impl Settings {
         sheet.title("limits");
         sheet.line("  body_bytes_max", number(limits.body_bytes_max));
         sheet.line("  body_seconds_max", limits.body_time_max.as_secs());
+        sheet.line("  head_seconds_max", limits.head_time_max.as_secs());
         sheet.line("  depth_max", number(limits.depth_max));
         sheet.line("  columns_max", number(limits.columns_max));
         sheet.line("  connections_max", number(limits.connections_max));
@@ -70,8 +94,9 @@ impl Settings {
     fn describe_source(&self, sheet: &mut Sheet, source: &Source) {
         let base = self.public_url.as_deref().unwrap_or_default();
         let auth = match &source.auth {
-            Auth::Authorization(secret) => {
-                format!("authorization: compared with {}", secret.origin())
+            Auth::Authorization(secrets) => {
+                let origins: Vec<String> = secrets.iter().map(|s| s.origin().to_string()).collect();
+                format!("authorization: compared with {}", origins.join(" or "))
             }
             Auth::None { written: true } => "none, as the configuration says".into(),
             Auth::None { written: false } => match source.preset {

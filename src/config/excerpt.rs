@@ -96,6 +96,9 @@ fn assignment(text: &str) -> Option<(&str, bool)> {
     if value.is_empty() || value.starts_with('{') {
         return (!key.is_empty()).then_some((value, true));
     }
+    if let Some(list) = value.strip_prefix('[') {
+        return Some(list_of(key, list).map_or((value, false), |after| (after, true)));
+    }
     let (content, after) = match value.chars().next().filter(|c| "\"'".contains(*c)) {
         Some(quote) => {
             let inside = &value[1..];
@@ -118,12 +121,32 @@ fn assignment(text: &str) -> Option<(&str, bool)> {
     })
 }
 
+/// What comes after a list of plain texts that may all be shown as values of `key`; nothing when one may not.
+fn list_of<'t>(key: &str, mut list: &'t str) -> Option<&'t str> {
+    loop {
+        list = list.trim_start_matches([' ', '\t', ',']);
+        if list.is_empty() {
+            return Some(list);
+        }
+        if let Some(after) = list.strip_prefix(']') {
+            return Some(after);
+        }
+        let (content, after) = list.strip_prefix('"')?.split_once('"')?;
+        let plain = !content.contains('\\') && !after.starts_with('"');
+        if !plain || shown_as(key, content) != Some(true) {
+            return None;
+        }
+        list = after;
+    }
+}
+
 /// Whether `value` may be shown as the value of `key`, or of the key that was probably meant; nothing for other keys.
 fn shown_as(key: &str, value: &str) -> Option<bool> {
     let meant = nearest(key, known_keys()).filter(|_| !smells_of_secret(key));
     match meant.unwrap_or(key) {
-        "listen" | "output" | "timezone" | "preset" | "dedup" | "id" | "token_file"
-        | "value_file" | "days" | "ids_max" | "formula_guard" | "bom" => Some(true),
+        "cert_file" | "key_file" => Some(value.len() <= 200 && value.contains('.')),
+        "trusted_proxies" | "listen" | "output" | "timezone" | "preset" | "dedup" | "id"
+        | "token_file" | "value_file" | "days" | "ids_max" | "formula_guard" | "bom" => Some(true),
         "public_url" => Some(!value.contains('@')),
         "scheme" => {
             let word = |b: u8| b.is_ascii_alphabetic() || b == b'-';
@@ -185,6 +208,10 @@ mod tests {
             "output = \"\"",
             "lisen = \"127.0.0.1\"",
             "valu_env = \"NAME\"",
+            "value_env = [\"NEW\", \"OLD\"]",
+            "auth = { scheme = \"authorization\", value_file = [\"new\", \"old\"] }",
+            "value_env = [\"NEW\",",
+            "value_env = []",
         ] {
             check(shown_whole, shown_whole);
         }
@@ -219,6 +246,10 @@ mod tests {
         check("bom = true # S", "bom = true");
         check("nonsense = \"S\"", "nonsense = …");
         check("nonsense = [1, \"S\"]", "nonsense = …");
+        check("value_env = [\"NEW\", \"hunter2\"]", "value_env = …");
+        check("value_env = [\"NEW\", hunter2]", "value_env = …");
+        check("value_env = [\"NEW\"] \"S\"", "value_env = [\"NEW\"]…");
+        check("value = [\"S\"]", "value = …");
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) const TOP: &[&str] = &[
     "output",
     "timezone",
     "public_url",
+    "trusted_proxies",
+    "tls",
     "access",
     "limits",
     "dedup",
@@ -28,9 +30,11 @@ pub(super) const TOP: &[&str] = &[
     "sources",
 ];
 pub(super) const ACCESS: &[&str] = &["token_env", "token_file"];
+pub(super) const TLS: &[&str] = &["cert_file", "key_file"];
 pub(super) const LIMITS: &[&str] = &[
     "body_bytes_max",
     "body_seconds_max",
+    "head_seconds_max",
     "depth_max",
     "columns_max",
     "connections_max",
@@ -43,8 +47,9 @@ pub(super) const SOURCE: &[&str] = &["preset", "auth", "dedup", "id", "requests_
 pub(super) const AUTH: &[&str] = &["scheme", "value_env", "value_file"];
 
 /// Every key, and where it belongs.
-const BELONGS: [(&[&str], &str); 7] = [
+const BELONGS: [(&[&str], &str); 8] = [
     (TOP, "at the top of the file, before the first `[…]`"),
+    (TLS, "under `[tls]`"),
     (ACCESS, "under `[access]`"),
     (LIMITS, "under `[limits]`"),
     (DEDUP, "under `[dedup]`"),
@@ -158,6 +163,24 @@ impl<'d> Section<'d> {
             DeValue::String(text) => Ok(Some(Spanned::new(value.span(), text.as_ref()))),
             _ => Err(self.wrong_type(key, value, "text in quotes")),
         }
+    }
+
+    /// The text at `key`, or each text of the list there.
+    pub(super) fn texts(&self, key: &str) -> Result<Option<Vec<Written<&'d str>>>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let DeValue::Array(list) = value.get_ref() else {
+            return match value.get_ref() {
+                DeValue::String(_) => Ok(self.text(key)?.map(|text| vec![text])),
+                _ => Err(self.wrong_type(key, value, "text in quotes, or a list of it")),
+            };
+        };
+        let texts = list.iter().map(|element| match element.get_ref() {
+            DeValue::String(text) => Ok(Spanned::new(element.span(), text.as_ref())),
+            _ => Err(self.wrong_type(key, element, "text in quotes")),
+        });
+        texts.collect::<Result<_, _>>().map(Some)
     }
 
     /// The number at `key`, or `default`.

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::error::{ConfigError, Fault, Place};
 use super::excerpt::is_common_variable_name;
-use super::file::{Section, read_limited};
+use super::file::{Section, Written, read_limited};
 use super::resolve::Resolver;
-use super::secret::{Origin, Secret};
+use super::secret::{Origin, Secret, Secrets};
 use super::value;
 
 /// What a secret of some kind may consist of.
@@ -42,25 +42,69 @@ impl Resolver<'_> {
         keys: [&str; 2],
         check: Check,
     ) -> Result<Option<Secret>, ConfigError> {
+        let named = keys.map(|key| Ok(section.text(key)?.map(|text| vec![text])));
+        let secrets = self.secrets(section, named, keys, check)?;
+        Ok(secrets.and_then(|secrets| secrets.into_iter().next()))
+    }
+
+    /// The secrets whose variables or files are named in `section`, one or a list, under the first or the second of `keys`.
+    pub(super) fn named_secrets(
+        &self,
+        section: &Section<'_>,
+        keys: [&str; 2],
+        check: Check,
+    ) -> Result<Option<Secrets>, ConfigError> {
+        let named = keys.map(|key| section.texts(key));
+        Ok(self
+            .secrets(section, named, keys, check)?
+            .and_then(Secrets::new))
+    }
+
+    fn secrets(
+        &self,
+        section: &Section<'_>,
+        listed: [Result<Option<Vec<Written<&str>>>, ConfigError>; 2],
+        keys: [&str; 2],
+        check: Check,
+    ) -> Result<Option<Vec<Secret>>, ConfigError> {
+        let [in_variables, in_files] = listed;
         let [env_key, file_key] = keys;
-        let (text, secret) = match (section.text(env_key)?, section.text(file_key)?) {
+        let (all, key, in_files) = match (in_variables?, in_files?) {
             (None, None) => return Ok(None),
-            (Some(name), None) => {
-                let secret = self.valid(&name, |name| self.secret_in_variable(name, env_key))?;
-                (name, secret)
-            }
-            (None, Some(path)) => {
-                let secret = self.valid(&path, |path| self.secret_in_file(path, file_key))?;
-                (path, secret)
-            }
-            (Some(_), Some(path)) => {
+            (Some(variables), None) => (variables, env_key, false),
+            (None, Some(paths)) => (paths, file_key, true),
+            (Some(_), Some(paths)) => {
                 let fault = Fault::new(format!("`{env_key}` and `{file_key}` are both given"))
                     .help("keep the one that is to be used");
-                return Err(self.document.fault_at(fault, &path.span()));
+                let span = paths.first().map(Written::span).unwrap_or_default();
+                return Err(self.document.fault_at(fault, &span));
             }
         };
-        self.valid(&text, |_| check(secret.expose()))?;
-        Ok(Some(secret))
+        if all.is_empty() {
+            let fault = Fault::new(format!("`{key}` is an empty list"))
+                .help("name one or more, or remove it");
+            return Err(self
+                .document
+                .fault_at(fault, &section.span(key).unwrap_or_default()));
+        }
+        let mut secrets = Vec::new();
+        for (nth, name) in all.iter().enumerate() {
+            if all[..nth].iter().any(|n| n.get_ref() == name.get_ref()) {
+                let fault = Fault::new(format!("`{key}` names the same twice"))
+                    .help("one of the two is enough: what is to be replaced, and what replaces it");
+                return Err(self.document.fault_at(fault, &name.span()));
+            }
+            let secret = self.valid(name, |text| {
+                if in_files {
+                    self.secret_in_file(text, key)
+                } else {
+                    self.secret_in_variable(text, key)
+                }
+            })?;
+            self.valid(name, |_| check(secret.expose()))?;
+            secrets.push(secret);
+        }
+        Ok(Some(secrets))
     }
 
     fn secret_in_variable(&self, name: &str, key: &str) -> Result<Secret, Fault> {

@@ -7,6 +7,8 @@
 //! - `secret`: secrets and what they may consist of
 //! - `lookup`: where secrets are found
 //! - `sources`: who may send
+//! - `tls`, `validity`: the certificate and its key
+//! - `networks`: addresses of proxies
 //! - `resolve`: all of it together
 //! - `running`: what new settings may change while rowhook runs
 //! - `describe`: settings as text for a person
@@ -17,12 +19,15 @@ mod error;
 mod excerpt;
 mod file;
 mod lookup;
+mod networks;
 mod resolve;
 mod running;
 mod secret;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod tls;
+mod validity;
 mod value;
 
 use std::collections::BTreeMap;
@@ -36,8 +41,10 @@ use chrono_tz::Tz;
 use crate::event::{Preset, SourceName};
 
 pub use error::ConfigError;
+pub use networks::Network;
 pub use resolve::load;
-pub use secret::{Origin, Secret};
+pub use secret::{Origin, Secret, Secrets};
+pub use tls::Tls;
 
 /// The variable with the value of the Authorization header that Lessonly sends.
 const LESSONLY_VARIABLE: &str = "LESSONLY_AUTHORIZATION";
@@ -55,6 +62,10 @@ pub struct Settings {
     pub timezone: Tz,
     /// The URL under which people reach rowhook, without a slash at its end.
     pub public_url: Option<String>,
+    /// Whose word on where a request came from is believed.
+    pub trusted_proxies: Vec<Network>,
+    /// What makes HTTP into HTTPS; none: plain HTTP.
+    pub tls: Option<Tls>,
     /// Who may read. None: a random token is made at the first start and kept in the state folder.
     pub read_token: Option<Secret>,
     /// What is too much.
@@ -74,6 +85,8 @@ pub struct Limits {
     pub body_bytes_max: usize,
     /// The longest that a body may take to arrive.
     pub body_time_max: Duration,
+    /// The longest that the head of a request, or a TLS handshake, may take.
+    pub head_time_max: Duration,
     /// The deepest nesting of a payload, in levels.
     pub depth_max: usize,
     /// The most columns of a table, `more` among them.
@@ -127,8 +140,8 @@ pub enum Auth {
         /// Whether the configuration says so; otherwise it is only the default, and good for loopback alone.
         written: bool,
     },
-    /// The Authorization header has this value, byte for byte.
-    Authorization(Secret),
+    /// The Authorization header has one of these values, byte for byte.
+    Authorization(Secrets),
 }
 
 /// What makes two events of a source the same.

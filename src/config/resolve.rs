@@ -12,7 +12,10 @@ use chrono_tz::Tz;
 use super::error::{ConfigError, Fault, Place, listed};
 use super::file::{self, Document, Section, Written};
 use super::secret::{Secret, check_read_token};
-use super::{Auth, Csv, Dedup, LESSONLY_VARIABLE, Limits, Overrides, Settings, Source, value};
+use super::{
+    Auth, Csv, Dedup, LESSONLY_VARIABLE, Limits, Network, Overrides, Settings, Source, networks,
+    value,
+};
 use crate::event::Preset;
 
 /// The variable with the read token.
@@ -67,6 +70,8 @@ impl Resolver<'_> {
             output: self.output()?,
             timezone: self.timezone()?,
             public_url: self.public_url()?,
+            trusted_proxies: self.trusted_proxies()?,
+            tls: self.tls()?,
             read_token: self.read_token()?,
             limits: self.limits()?,
             dedup: self.dedup()?,
@@ -128,6 +133,12 @@ impl Resolver<'_> {
         url.transpose()
     }
 
+    fn trusted_proxies(&self) -> Result<Vec<Network>, ConfigError> {
+        let written = self.top.texts("trusted_proxies")?.unwrap_or_default();
+        let network = |text: &Written<&str>| self.valid(text, networks::network);
+        written.iter().map(network).collect()
+    }
+
     /// What `check` makes of `text`, or its fault at the place of `text`.
     pub(super) fn valid<T>(
         &self,
@@ -142,6 +153,7 @@ impl Resolver<'_> {
         let limits = Limits {
             body_bytes_max: size(&section, "body_bytes_max", 1 << 20, GIB)?,
             body_time_max: Duration::from_secs(section.number("body_seconds_max", 30, 1..=3600)?),
+            head_time_max: Duration::from_secs(section.number("head_seconds_max", 10, 1..=3600)?),
             depth_max: size(&section, "depth_max", 64, 1000)?,
             columns_max: {
                 // Room for the pinned columns of every preset and `more`; a spreadsheet ends at 16,384.

@@ -66,6 +66,40 @@ impl Secret {
     }
 }
 
+/// One secret or several, each as good as the others: while one takes the place of another, both count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secrets(Vec<Secret>);
+
+impl Secrets {
+    /// These secrets; nothing when there is none.
+    #[must_use]
+    pub fn new(secrets: Vec<Secret>) -> Option<Self> {
+        (!secrets.is_empty()).then_some(Self(secrets))
+    }
+
+    /// Whether `candidate` is one of the values. Takes the same time whichever it is: all are compared.
+    #[must_use]
+    pub fn matches(&self, candidate: &[u8]) -> bool {
+        let candidate = blake3::hash(candidate);
+        let none = subtle::Choice::from(0);
+        let any = self.0.iter().fold(none, |found, secret| {
+            found | candidate.as_bytes().ct_eq(secret.digest.as_bytes())
+        });
+        any.into()
+    }
+
+    /// Each of them, in the order in which they were written.
+    pub fn iter(&self) -> impl Iterator<Item = &Secret> {
+        self.0.iter()
+    }
+}
+
+impl From<Secret> for Secrets {
+    fn from(secret: Secret) -> Self {
+        Self(vec![secret])
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(hidden)")
@@ -158,6 +192,18 @@ mod tests {
         for other in ["", "Bearer ab", "Bearer abcd", "bearer abc", " Bearer abc"] {
             assert!(!it.matches(other.as_bytes()), "{other:?}");
         }
+    }
+
+    #[test]
+    fn any_of_several_matches() {
+        assert_eq!(Secrets::new(Vec::new()), None);
+        let two = Secrets::new(vec![secret("new"), secret("old")]).unwrap();
+        assert!(two.matches(b"new") && two.matches(b"old"));
+        assert!(!two.matches(b"") && !two.matches(b"newold") && !two.matches(b"ol"));
+        assert_eq!(
+            format!("{two:?}"),
+            "Secrets([Secret(hidden), Secret(hidden)])"
+        );
     }
 
     #[test]

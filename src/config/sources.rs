@@ -73,7 +73,9 @@ impl<'r> Resolver<'r> {
             Preset::Lessonly => self.customary_secret(LESSONLY_VARIABLE, check_header_value)?,
             Preset::Generic => None,
         };
-        Ok(secret.map_or(Auth::None { written: false }, Auth::Authorization))
+        Ok(secret.map_or(Auth::None { written: false }, |secret| {
+            Auth::Authorization(secret.into())
+        }))
     }
 
     /// The `auth` table of `source`.
@@ -89,8 +91,8 @@ impl<'r> Resolver<'r> {
         match *scheme.get_ref() {
             "authorization" => {
                 let keys = ["value_env", "value_file"];
-                match self.named_secret(auth, keys, check_header_value)? {
-                    Some(secret) => Ok(Auth::Authorization(secret)),
+                match self.named_secrets(auth, keys, check_header_value)? {
+                    Some(secrets) => Ok(Auth::Authorization(secrets)),
                     None => fail(
                         Fault::new("the scheme `authorization` needs a value to compare with")
                             .help("add `value_env = \"NAME\"` or `value_file = \"PATH\"`"),

@@ -6,6 +6,9 @@ use std::path::Path;
 use super::*;
 use crate::event::Preset;
 
+mod lists;
+mod tls;
+
 /// A folder of its own with `rowhook.toml` in it, and an environment.
 struct Case {
     folder: tempfile::TempDir,
@@ -94,10 +97,13 @@ fn defaults() -> Settings {
         output: "output".into(),
         timezone: Tz::UTC,
         public_url: None,
+        trusted_proxies: Vec::new(),
+        tls: None,
         read_token: None,
         limits: Limits {
             body_bytes_max: 1_048_576,
             body_time_max: Duration::from_secs(30),
+            head_time_max: Duration::from_secs(10),
             depth_max: 64,
             columns_max: 1000,
             connections_max: 4096,
@@ -252,6 +258,7 @@ fn every_key_counts() {
     let limits = Limits {
         body_bytes_max: 2_097_152,
         body_time_max: Duration::from_secs(60),
+        head_time_max: Duration::from_secs(10),
         depth_max: 32,
         columns_max: 2000,
         connections_max: 100,
@@ -271,7 +278,7 @@ fn every_key_counts() {
     assert_eq!(lessonly.name.as_str(), "lessonly");
     assert_eq!(lessonly.preset, Preset::Lessonly);
     let expected = secret("Bearer abc", "LESSONLY_AUTHORIZATION");
-    assert_eq!(lessonly.auth, Auth::Authorization(expected));
+    assert_eq!(lessonly.auth, Auth::Authorization(expected.into()));
     assert_eq!(lessonly.identity, Identity::Content);
     assert_eq!(lessonly.requests_per_second_max, NonZeroU32::new(1000));
     let orders = source(&settings, "orders");
@@ -284,7 +291,7 @@ fn every_key_counts() {
     let b = source(&settings, "b");
     let path = case.folder.path().join("secrets/b");
     let expected = Secret::new(b"Basic dTpw".as_slice(), Origin::File(path));
-    assert_eq!(b.auth, Auth::Authorization(expected));
+    assert_eq!(b.auth, Auth::Authorization(expected.into()));
     assert_eq!(b.identity, Identity::Off);
 }
 
@@ -450,7 +457,7 @@ fn unknown_keys() {
     7 | body_bytes_maks = 5
       | ^^^^^^^^^^^^^^^
       = help: did you mean `body_bytes_max`?
-      = help: known keys here: `body_bytes_max`, `body_seconds_max`, `depth_max`, `columns_max`, `connections_max`, `waiting_bytes_max`, `rejected_bytes_max`
+      = help: known keys here: `body_bytes_max`, `body_seconds_max`, `head_seconds_max`, `depth_max`, `columns_max`, `connections_max`, `waiting_bytes_max`, `rejected_bytes_max`
 
     error: unknown key `lisen`
      --> rowhook.toml:1:1
@@ -458,7 +465,7 @@ fn unknown_keys() {
     1 | lisen = "127.0.0.1:8080"
       | ^^^^^
       = help: did you mean `listen`?
-      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `access`, `limits`, `dedup`, `csv`, `sources`
+      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `trusted_proxies`, `tls`, `access`, `limits`, `dedup`, `csv`, `sources`
 
     error: unknown key `hours`
      --> rowhook.toml:2:1
@@ -481,7 +488,7 @@ fn unknown_keys() {
     1 | depth_max = 5
       | ^^^^^^^^^
       = help: `depth_max` belongs under `[limits]`
-      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `access`, `limits`, `dedup`, `csv`, `sources`
+      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `trusted_proxies`, `tls`, `access`, `limits`, `dedup`, `csv`, `sources`
 
     error: unknown key `reqests_per_second_max`
      --> rowhook.toml:2:1
@@ -513,14 +520,14 @@ fn unknown_keys() {
     1 | [lmits]
       |  ^^^^^
       = help: did you mean `limits`?
-      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `access`, `limits`, `dedup`, `csv`, `sources`
+      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `trusted_proxies`, `tls`, `access`, `limits`, `dedup`, `csv`, `sources`
 
     error: unknown key `a\u{1b}b`
      --> rowhook.toml:1:1
       |
     1 | …
       | ^
-      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `access`, `limits`, `dedup`, `csv`, `sources`
+      = help: known keys here: `listen`, `output`, `timezone`, `public_url`, `trusted_proxies`, `tls`, `access`, `limits`, `dedup`, `csv`, `sources`
     "#);
 }
 
@@ -654,6 +661,7 @@ fn limits_have_their_ranges() {
     };
     table("limits", "body_bytes_max", 1, 1 << 30);
     table("limits", "body_seconds_max", 1, 3600);
+    table("limits", "head_seconds_max", 1, 3600);
     table("limits", "depth_max", 1, 1000);
     table("limits", "columns_max", 16, 16_384);
     table("limits", "connections_max", 1, 1_000_000);
@@ -852,7 +860,7 @@ fn variables_that_are_not_utf_8() {
     let Auth::Authorization(secret) = &source(&settings, "lessonly").auth else {
         panic!("{settings:?}");
     };
-    assert_eq!(secret.expose(), b"out\xff");
+    assert_eq!(secret.iter().next().unwrap().expose(), b"out\xff");
 }
 
 #[test]
@@ -883,7 +891,7 @@ fn a_source_without_auth_takes_its_presets() {
         let settings = case.settings();
         settings.sources.into_values().next().unwrap().auth
     };
-    let expected = Auth::Authorization(secret("Bearer abc", "LESSONLY_AUTHORIZATION"));
+    let expected = Auth::Authorization(secret("Bearer abc", "LESSONLY_AUTHORIZATION").into());
     assert_eq!(auth(""), expected);
     assert_eq!(auth("[sources.academy]\npreset = \"lessonly\""), expected);
     let by_default = Auth::None { written: false };
@@ -1202,6 +1210,8 @@ fn the_description() {
     configuration              none
     listen                     127.0.0.1:8080 (this machine alone)
     public_url                 not set
+    tls                        off
+    trusted_proxies            none
     timezone                   UTC
     read token                 made at the first start, kept in output/state/token
     output                     output
@@ -1213,6 +1223,7 @@ fn the_description() {
     limits
       body_bytes_max           1_048_576
       body_seconds_max         30
+      head_seconds_max         10
       depth_max                64
       columns_max              1_000
       connections_max          4_096
@@ -1241,6 +1252,8 @@ fn the_description() {
     configuration              rowhook.toml
     listen                     127.0.0.1:0 (this machine alone)
     public_url                 https://hooks.example.com
+    tls                        off
+    trusted_proxies            none
     timezone                   Europe/Berlin
     read token                 from the environment variable READ_TOKEN
     output                     out
@@ -1252,6 +1265,7 @@ fn the_description() {
     limits
       body_bytes_max           2_097_152
       body_seconds_max         60
+      head_seconds_max         10
       depth_max                32
       columns_max              2_000
       connections_max          100

@@ -1,9 +1,10 @@
 //! Who may read: whoever has the read token, as Bearer, as the password of
 //! Basic, or, where a spreadsheet can only hold a URL, in the query.
 
+use super::attempts::Attempts;
 use super::problem::Problem;
-use super::query_of;
-use crate::engine::Engine;
+use super::{client, query_of};
+use crate::engine::{Engine, Live};
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use base64::Engine as _;
@@ -17,28 +18,47 @@ pub enum Shown {
     Query,
 }
 
-/// Checks that `request` carries the token; in the query only where `query` says so.
+/// Checks that `request` carries the token; in the query only where `query` says so. Who showed several wrong ones waits.
 ///
 /// # Errors
-/// 401, when it does not.
-pub fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
+/// 401, when it does not; 429, when too many wait already.
+pub async fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
     let live = engine.live();
     let mut given = request.headers().get_all(header::AUTHORIZATION);
-    if let (Some(value), None) = (given.next(), given.next())
-        && let Some(token) = token_of(value.as_bytes())
-        && live.token.matches(&token)
-    {
-        return Ok(Shown::Header);
+    let mut wrong = false;
+    match (given.next(), given.next()) {
+        (Some(value), None)
+            if token_of(value.as_bytes()).is_some_and(|token| live.token.matches(&token)) =>
+        {
+            return Ok(Shown::Header);
+        }
+        (None, _) => {}
+        (Some(_), _) => wrong = true,
     }
-    let in_query = || {
-        query_of(request)
-            .iter()
-            .any(|(name, value)| name == "token" && live.token.matches(value.as_bytes()))
-    };
-    if query && in_query() {
-        Ok(Shown::Query)
-    } else {
-        Err(Problem::ReadUnauthorized)
+    if query {
+        for (name, value) in query_of(request) {
+            if name == "token" && live.token.matches(value.as_bytes()) {
+                return Ok(Shown::Query);
+            }
+            wrong |= name == "token" && !value.is_empty();
+        }
+    }
+    // To ask without any is what a browser does first.
+    if wrong {
+        wrong_secret(request, &live).await?;
+    }
+    Err(Problem::ReadUnauthorized)
+}
+
+/// Takes note of a wrong secret; who showed several waits.
+///
+/// # Errors
+/// 429, when too many wait already.
+pub(super) async fn wrong_secret(request: &HttpRequest, live: &Live) -> Result<(), Problem> {
+    let address = client::address(request, &live.settings.trusted_proxies);
+    match request.app_data::<Attempts>() {
+        Some(attempts) => attempts.failed(address).await,
+        None => Ok(()),
     }
 }
 

@@ -34,7 +34,7 @@ async fn try_download(
     request: &HttpRequest,
     engine: &web::Data<Engine>,
 ) -> Result<HttpResponse, Problem> {
-    access::check(request, engine, true)?;
+    access::check(request, engine, true).await?;
     let address = Address::parse(
         request.match_info().query("path"),
         &query_of(request),
@@ -327,7 +327,7 @@ pub(super) struct Listed {
 
 /// `GET /api/exports`
 pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
-    if let Err(problem) = access::check(&request, &engine, false) {
+    if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();
     }
     let Ok(days) = days(&engine).await else {

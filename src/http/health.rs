@@ -1,6 +1,7 @@
 //! `/healthz` and `/readyz`: open to all, with details for those who may read.
 
 use super::access;
+use super::problem::Problem;
 use crate::engine::Engine;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,8 +9,12 @@ use serde_json::json;
 
 /// Alive: it answers.
 pub async fn alive(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let details = match may_read(&request, &engine).await {
+        Ok(details) => details,
+        Err(problem) => return problem.respond(),
+    };
     let mut body = json!({"status": "alive"});
-    if access::check(&request, &engine, false).is_ok() {
+    if details {
         body["version"] = json!(env!("CARGO_PKG_VERSION"));
     }
     HttpResponse::Ok()
@@ -19,10 +24,14 @@ pub async fn alive(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespo
 
 /// Ready: it can store.
 pub async fn ready(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let details = match may_read(&request, &engine).await {
+        Ok(details) => details,
+        Err(problem) => return problem.respond(),
+    };
     let health = engine.health();
     let ready = health.is_ok();
     let mut body = json!({"status": if ready { "ready" } else { "not ready" }});
-    if access::check(&request, &engine, false).is_ok() {
+    if details {
         if let Err(why) = health {
             body["reason"] = json!(why);
         }
@@ -40,4 +49,13 @@ pub async fn ready(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespo
     response
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .json(body)
+}
+
+/// Whether whoever asks gets to know more. A wrong token is slowed here too: the answers tell whether it was the right one.
+async fn may_read(request: &HttpRequest, engine: &Engine) -> Result<bool, Problem> {
+    match access::check(request, engine, false).await {
+        Ok(_) => Ok(true),
+        Err(problem @ Problem::TooManyAttempts) => Err(problem),
+        Err(_) => Ok(false),
+    }
 }

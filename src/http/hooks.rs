@@ -1,6 +1,7 @@
 //! `POST /hooks/{source}`: one column of early returns, then the verdict of
 //! the journal.
 
+use super::access;
 use super::problem::{KeptAs, Problem};
 use crate::config::{Auth, Identity, Source};
 use crate::engine::{Engine, Live};
@@ -41,7 +42,7 @@ async fn try_deliver(
     if engine.is_draining() {
         return Err(Problem::Draining);
     }
-    authenticate(source, request.headers())?;
+    authenticate(&live, source, request).await?;
     check_rate(&live, source)?;
     let gzip = is_gzip(request.headers())?;
     let body = read(request, payload, engine, &live, gzip).await?;
@@ -71,17 +72,20 @@ async fn try_deliver(
     }
 }
 
-fn authenticate(source: &Source, headers: &HeaderMap) -> Result<(), Problem> {
+async fn authenticate(live: &Live, source: &Source, request: &HttpRequest) -> Result<(), Problem> {
+    let headers = request.headers();
     match &source.auth {
         // Without authentication a web page could post to somebody's loopback; browsers say where such requests come from.
         Auth::None { .. } if headers.contains_key(header::ORIGIN) => Err(Problem::Origin),
         Auth::None { .. } => Ok(()),
-        Auth::Authorization(secret) => {
+        Auth::Authorization(secrets) => {
             let mut given = headers.get_all(header::AUTHORIZATION);
             match (given.next(), given.next()) {
-                (Some(value), None) if secret.matches(value.as_bytes()) => Ok(()),
-                _ => Err(Problem::Unauthorized),
+                (Some(value), None) if secrets.matches(value.as_bytes()) => return Ok(()),
+                (None, _) => {}
+                (Some(_), _) => access::wrong_secret(request, live).await?,
             }
+            Err(Problem::Unauthorized)
         }
     }
 }

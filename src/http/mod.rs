@@ -5,18 +5,27 @@
 //! - [`access`]: who may read
 //! - [`exports`]: downloads and their list
 //! - [`page`]: what `/` shows
+//! - [`client`]: who asks, behind proxies too
+//! - [`attempts`]: wrong secrets, counted and slowed
+//! - [`progress`]: how far a connection is
 //! - [`health`]: alive, and able to store
 
 pub mod access;
+pub mod attempts;
+pub mod client;
 pub mod exports;
 pub mod health;
 pub mod hooks;
 pub mod page;
 pub mod problem;
+pub mod progress;
 
-use actix_web::http::header;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::body::BoxBody;
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use problem::Problem;
+use std::future::Future;
 
 /// All routes.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -36,6 +45,11 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/")
                 .route(get().to(page::page))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/style.css")
+                .route(get().to(page::style))
                 .default_service(only_get()),
         )
         .service(
@@ -70,12 +84,73 @@ fn no_such_path(request: &HttpRequest) -> HttpResponse {
     .respond()
 }
 
-/// What every answer carries: a URL may hold a token, and must not travel on; what is sent is what it says it is.
+/// Refuses what the HTTP server takes without a length, whatever length it says: its body would have no end, and would take in
+/// whatever follows.
+///
+/// # Errors
+/// When `service` fails.
+pub fn refuse_endless<S>(
+    request: ServiceRequest,
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse<BoxBody>, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    let mut upgrades = request.headers().get_all(header::UPGRADE);
+    let endless = *request.method() == Method::CONNECT
+        || upgrades.any(|value| {
+            value
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"websocket")
+        });
+    let answer = if endless {
+        Err(request)
+    } else {
+        Ok(service.call(request))
+    };
+    async move {
+        match answer {
+            Ok(answer) => answer.await,
+            Err(request) => Ok(request.into_response(Problem::BadRequest.respond())),
+        }
+    }
+}
+
+/// What every answer carries. A URL may hold a token, and must not travel on; what is sent is what it says it is, is no part of
+/// another page, and loads nothing. The page alone says what else it needs.
+pub(crate) fn security_headers(
+    secure: bool,
+) -> impl Iterator<Item = (header::HeaderName, &'static str)> {
+    const YEAR: &str = "max-age=31536000";
+    let always = [
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+        (header::CONTENT_SECURITY_POLICY, NOTHING_LOADS),
+    ];
+    let tls = secure.then_some((header::STRICT_TRANSPORT_SECURITY, YEAR));
+    always.into_iter().chain(tls)
+}
+
+const NOTHING_LOADS: &str =
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Puts the security headers on every answer that does not have them.
 #[must_use]
-pub fn common_headers() -> actix_web::middleware::DefaultHeaders {
-    actix_web::middleware::DefaultHeaders::new()
-        .add((header::REFERRER_POLICY, "no-referrer"))
-        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+pub fn common_headers(secure: bool) -> actix_web::middleware::DefaultHeaders {
+    let none = actix_web::middleware::DefaultHeaders::new();
+    security_headers(secure).fold(none, actix_web::middleware::DefaultHeaders::add)
+}
+
+/// How this server is reached, where nothing else says it.
+#[derive(Debug, Clone, Copy)]
+pub struct Reached {
+    /// Where it listens.
+    pub addr: std::net::SocketAddr,
+    /// Whether by TLS.
+    pub secure: bool,
 }
 
 /// The decoded query of a request.

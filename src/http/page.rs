@@ -3,6 +3,7 @@
 
 use super::access::{self, Shown};
 use super::exports::{self, Listed};
+use super::{Reached, client};
 use crate::config::Auth;
 use crate::engine::Engine;
 use crate::read::Files;
@@ -14,23 +15,26 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;mar
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid #8885}\
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}pre{overflow:auto;padding:.8rem;background:#8882;border-radius:.3rem}";
 
+/// The page takes its style from here, and nothing else from anywhere.
+const POLICY: &str = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// `GET /style.css`: open to all, as it tells nothing.
+pub async fn style() -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "max-age=3600"))
+        .content_type("text/css; charset=utf-8")
+        .body(STYLE)
+}
+
 /// The page.
 pub async fn page(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
-    let shown = match access::check(&request, &engine, true) {
+    let shown = match access::check(&request, &engine, true).await {
         Ok(shown) => shown,
         Err(problem) => return problem.respond(),
     };
     let Ok(days) = exports::days(&engine).await else {
         return super::problem::Problem::Internal.respond();
     };
-    let mut nonce = [0; 16];
-    if getrandom::fill(&mut nonce).is_err() {
-        return super::problem::Problem::Internal.respond();
-    }
-    let nonce = nonce.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    });
     // A page that was opened with the token in its address has links that work in the same way.
     let query = match shown {
         Shown::Query => {
@@ -43,20 +47,11 @@ pub async fn page(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         }
         Shown::Header => String::new(),
     };
-    let policy = format!(
-        "default-src 'none'; style-src 'nonce-{nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    );
     HttpResponse::Ok()
-        .insert_header((header::CONTENT_SECURITY_POLICY, policy))
+        .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
         .insert_header((header::CACHE_CONTROL, "no-store"))
         .content_type("text/html; charset=utf-8")
-        .body(render(
-            &engine,
-            &base_url(&request, &engine),
-            &days,
-            &query,
-            &nonce,
-        ))
+        .body(render(&engine, &base_url(&request, &engine), &days, &query))
 }
 
 /// Where this server is, as senders see it.
@@ -64,24 +59,23 @@ fn base_url(request: &HttpRequest, engine: &Engine) -> String {
     if let Some(url) = &engine.live().settings.public_url {
         return url.clone();
     }
-    let host = request
-        .headers()
-        .get(header::HOST)
-        .and_then(|v| v.to_str().ok());
-    format!(
-        "http://{}",
-        host.map_or_else(
-            || request.app_config().local_addr().to_string(),
-            str::to_owned
-        )
-    )
+    let live = engine.live();
+    let reached = request.app_data::<Reached>();
+    let secure = reached.is_some_and(|reached| reached.secure);
+    let scheme = client::scheme(request, &live.settings.trusted_proxies);
+    let scheme = scheme.unwrap_or(if secure { "https" } else { "http" });
+    let host = request.headers().get(header::HOST);
+    match host.and_then(|v| v.to_str().ok()) {
+        Some(host) => format!("{scheme}://{host}"),
+        None => reached.map_or_else(String::new, |r| format!("{scheme}://{}", r.addr)),
+    }
 }
 
-fn render(engine: &Engine, base: &str, days: &[Listed], query: &str, nonce: &str) -> String {
+fn render(engine: &Engine, base: &str, days: &[Listed], query: &str) -> String {
     let mut html =
         String::from("<!doctype html><html lang=en><meta charset=utf-8><title>rowhook</title>");
     html.push_str("<meta name=viewport content=\"width=device-width\">");
-    let _ = write!(html, "<style nonce={nonce}>{STYLE}</style><h1>rowhook</h1>");
+    html.push_str("<link rel=stylesheet href=/style.css><h1>rowhook</h1>");
     if let Err(why) = engine.health() {
         let _ = write!(
             html,

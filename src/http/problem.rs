@@ -2,9 +2,15 @@
 //! title, what was wrong and what to do (RFC 9457).
 
 use actix_web::HttpResponse;
+use actix_web::body::MessageBody as _;
+use actix_web::http::header::HttpDate;
 use actix_web::http::{StatusCode, header};
 use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+use std::time::SystemTime;
 
+use super::security_headers;
+use crate::event::Timestamp;
 use crate::follow::Unavailable;
 use crate::read::{AddressError, ExportError};
 use crate::receive::Unusable;
@@ -83,6 +89,18 @@ pub enum Problem {
     },
     /// Something that should not be.
     Internal,
+    /// A head or a framing that HTTP/1.1 does not have, or that others may read in another way.
+    BadRequest,
+    /// The head is too large.
+    HeadTooLarge,
+    /// The head took too long.
+    HeadTooSlow,
+    /// HTTP where TLS is spoken.
+    NotTls,
+    /// Too many wrong secrets of one address wait for their answers.
+    TooManyAttempts,
+    /// There are as many connections as there may be.
+    TooManyConnections,
 }
 
 /// What became of a refused body.
@@ -132,6 +150,7 @@ impl Problem {
             }
             Self::Encoding => (415, "encoding", "This Content-Encoding is not understood"),
             Self::Range { .. } => (416, "range", "The range lies outside of the file"),
+            Self::TooManyAttempts => (429, "attempts", "Too many wrong secrets"),
             Self::Rate { .. } => (429, "rate", "Too many requests"),
             Self::Address(AddressError::NoSuch) => {
                 (404, "no-such-export", "There is no such export")
@@ -147,6 +166,15 @@ impl Problem {
                 (404, "gone", "The table's file is not there any more")
             }
             Self::Export(ExportError::Io(_)) => (503, "unreadable", "The table cannot be read now"),
+            Self::BadRequest => (400, "bad-request", "The request breaks the rules of HTTP"),
+            Self::NotTls => (400, "not-tls", "This port speaks TLS"),
+            Self::HeadTooSlow => (408, "head-too-slow", "The request took too long"),
+            Self::HeadTooLarge => (
+                431,
+                "head-too-large",
+                "The head of the request is too large",
+            ),
+            Self::TooManyConnections => (503, "connections", "There are too many connections"),
             Self::Internal => (500, "internal", "Something went wrong in rowhook"),
             Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),
             Self::NotDurable => (503, "not-durable", "It could not be stored durably"),
@@ -198,6 +226,20 @@ impl Problem {
             Self::Behind => "the table did not reach the last acknowledged event in time".into(),
             Self::Range { bytes } => format!("the file has {bytes} bytes"),
             Self::Internal => "the log of the server tells more".into(),
+            Self::BadRequest => {
+                "its head or its framing is not as RFC 9112 has it, or can be read in two ways".into()
+            }
+            Self::HeadTooLarge => "a head may have 128 KiB and 96 lines".into(),
+            Self::HeadTooSlow => {
+                "the head did not arrive in time (limits.head_seconds_max)".into()
+            }
+            Self::TooManyAttempts => {
+                "too many requests with a wrong secret came from this address; the right one is never refused".into()
+            }
+            Self::NotTls => "the request came as plain HTTP".into(),
+            Self::TooManyConnections => {
+                "as many connections are open as there may be (limits.connections_max)".into()
+            }
         }
     }
 
@@ -229,9 +271,12 @@ impl Problem {
             }
             Self::Encoding => "send it plain or with Content-Encoding: gzip",
             Self::CutOff | Self::TooSlow { .. } => "send it again: a retry of anything is safe",
-            Self::TooMuchWaiting | Self::NotDurable | Self::Draining | Self::Behind => {
-                "try again soon: a retry of anything is safe"
-            }
+            Self::NotTls => "use https:// instead of http://",
+            Self::TooMuchWaiting
+            | Self::NotDurable
+            | Self::Draining
+            | Self::Behind
+            | Self::TooManyConnections => "try again soon: a retry of anything is safe",
             _ => return None,
         })
     }
@@ -269,10 +314,11 @@ impl Problem {
             Self::Rate { retry_seconds } => {
                 response.insert_header((header::RETRY_AFTER, retry_seconds.to_string()))
             }
+            Self::TooManyAttempts => response.insert_header((header::RETRY_AFTER, "2")),
             Self::Range { bytes } => {
                 response.insert_header((header::CONTENT_RANGE, format!("bytes */{bytes}")))
             }
-            Self::TooSlow { .. } | Self::CutOff => response.force_close(),
+            Self::TooSlow { .. } | Self::CutOff | Self::BadRequest => response.force_close(),
             _ if status == 503 => {
                 response.insert_header((header::RETRY_AFTER, RETRY_SECONDS.to_string()))
             }
@@ -285,5 +331,33 @@ impl Problem {
         response
             .content_type("application/problem+json")
             .body(Value::Object(body).to_string())
+    }
+
+    /// The response as bytes, for a connection that is closed after it: where there is no request to respond to.
+    #[must_use]
+    pub fn last_words(&self, secure: bool) -> Vec<u8> {
+        let response = self.respond();
+        let status = response.status();
+        let reason = status.canonical_reason().unwrap_or_default();
+        let mut text = format!(
+            "HTTP/1.1 {} {reason}\r\nconnection: close\r\n",
+            status.as_u16()
+        );
+        for (name, value) in response.headers() {
+            let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
+        }
+        for (name, value) in security_headers(secure) {
+            let _ = write!(text, "{name}: {value}\r\n");
+        }
+        let date = HttpDate::from(SystemTime::from(Timestamp::now().utc()));
+        let body = response.into_body().try_into_bytes().unwrap_or_default();
+        let _ = write!(
+            text,
+            "content-length: {}\r\ndate: {date}\r\n\r\n",
+            body.len()
+        );
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&body);
+        bytes
     }
 }

@@ -6,15 +6,21 @@
 //! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
 //! - `socket`: how commands reach the process that holds the output directory
+//! - `listen`, `door`, `places`, `connection`, `tls`: who comes in, and how long it may take
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
+mod connection;
+mod door;
+mod listen;
 pub mod open;
+mod places;
 pub mod reload;
 mod run;
 mod secrets;
 pub mod signals;
 mod socket;
 pub mod threads;
+mod tls;
 mod watch;
 
 pub use open::{Parts, ServeError};

@@ -104,7 +104,11 @@ impl Reloader {
         new.check_exposure().map_err(|error| error.to_string())?;
         let token = token(&new, disk, layout).map_err(|error| error.to_string())?;
         if new != live.settings || token != live.token {
+            let warnings = new.warnings();
             self.engine.put_in_force(new, token);
+            for warning in warnings {
+                tracing::warn!("{warning}");
+            }
             tracing::info!("the configuration was read again and is in force");
         } else if why == Why::Asked {
             tracing::info!("the configuration is what it was");

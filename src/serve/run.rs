@@ -2,16 +2,13 @@
 
 use super::open::{Opened, Parts, ServeError};
 use super::signals::Signals;
-use super::{reload, secrets, socket};
+use super::{door, listen, reload, secrets, socket};
 use crate::config::{Auth, Settings};
 use crate::engine::Engine;
-use crate::http::{common_headers, routes};
-use actix_web::{HttpServer, web};
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 /// How long a stop waits for requests that are under way.
 const DRAIN_SECONDS: u64 = 7;
@@ -30,27 +27,16 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     let opened = Opened::new(settings, parts)?;
     let engine = opened.engine.clone();
     let settings = engine.live().settings.clone();
-    let shared = web::Data::from(engine.clone());
-    let workers = std::thread::available_parallelism().map_or(2, usize::from);
-    let server = HttpServer::new(move || {
-        actix_web::App::new()
-            .app_data(shared.clone())
-            .wrap(common_headers())
-            .configure(routes)
-    })
-    .workers(workers)
-    .max_connections(connections(&settings).div_ceil(workers).max(1))
-    .client_request_timeout(Duration::from_secs(10))
-    .keep_alive(Duration::from_secs(75))
-    .shutdown_timeout(DRAIN_SECONDS)
-    .disable_signals()
-    .bind(settings.listen)
-    .map_err(|error| ServeError::Listen {
+    for warning in settings.warnings() {
+        tracing::warn!("{warning}");
+    }
+    let refused = |error| ServeError::Listen {
         addr: settings.listen,
         error,
-    })?;
-    let addr = server.addrs().first().copied().unwrap_or(settings.listen);
-    let server = server.run();
+    };
+    let listener = listen::bind(settings.listen).map_err(refused)?;
+    let addr = listener.local_addr()?;
+    let server = listen::serve(&engine, listener, connections(&settings), DRAIN_SECONDS)?;
     let handle = server.handle();
     if let Err(error) = socket::listen(engine.clone()) {
         tracing::warn!(%error, "there is no control socket: `rebuild` and `import` need rowhook to be stopped");
@@ -91,7 +77,11 @@ fn connections(settings: &Settings) -> usize {
 fn announce(engine: &Arc<Engine>, addr: SocketAddr) -> io::Result<()> {
     let live = engine.live();
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{addr}")?;
+    let scheme = match live.settings.tls {
+        None => "http",
+        Some(_) => "https",
+    };
+    writeln!(out, "listening on {scheme}://{addr}")?;
     let open = live
         .settings
         .sources
@@ -108,7 +98,7 @@ fn announce(engine: &Arc<Engine>, addr: SocketAddr) -> io::Result<()> {
         if out.is_terminal() {
             writeln!(
                 out,
-                "open http://{addr}/?token={}",
+                "open {scheme}://{addr}/?token={}",
                 String::from_utf8_lossy(live.token.expose())
             )?;
         } else {
@@ -122,7 +112,7 @@ fn announce(engine: &Arc<Engine>, addr: SocketAddr) -> io::Result<()> {
 /// segment.
 fn files_for_connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    const OWN_FILES: u64 = 256;
+    const OWN_FILES: u64 = 256 + door::TOLD_MAX as u64;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,

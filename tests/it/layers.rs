@@ -186,7 +186,9 @@ fn some_crates_and_paths_stay_in_their_place() {
             }
         };
         check("actix_web", &["http", "serve", "main"]);
-        check("actix_http::", &[]);
+        check("actix_http::", &["serve"]);
+        check("actix_server::", &["serve"]);
+        check("rustls", &["config", "serve"]);
         check("toml::", &["config"]);
         check("clap::", &["cli", "main"]);
         // Journal, tables and exports reach the disk through its boundary alone, so that its faults can be simulated.

@@ -2,6 +2,7 @@
 //! against a second implementation.
 
 mod after;
+mod attempts;
 mod audit;
 mod bodies;
 mod columns;
@@ -15,6 +16,7 @@ mod feeds;
 mod files;
 mod flatten;
 mod flood;
+mod hostile;
 mod killing;
 mod kills;
 mod layers;
@@ -32,4 +34,6 @@ mod rejected;
 mod reload;
 mod restarts;
 mod server;
+mod shapes;
 mod starting;
+mod tls;

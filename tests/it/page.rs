@@ -1,11 +1,13 @@
 //! The page for people, and the two questions of machines: alive? ready?
 
 use crate::raw::Raw;
-use crate::server::{Place, Server, TOKEN, mask};
+use crate::server::{Place, Server, TOKEN};
 
 /// The body of the page, its style away.
 fn body(html: &str) -> &str {
-    let (_, body) = html.split_once("</style>").expect("a style");
+    let (_, body) = html
+        .split_once("<link rel=stylesheet href=/style.css>")
+        .expect("a style");
     body
 }
 
@@ -40,19 +42,20 @@ fn while_nothing_came_the_page_says_where_to_send_it() {
     ] {
         assert_eq!(page.header(header), Some(wanted));
     }
-    let policy = page.header("content-security-policy").expect("a policy");
     assert_eq!(
-        mask(policy, 32, "NONCE"),
-        "default-src 'none'; style-src 'nonce-NONCE'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        page.header("content-security-policy"),
+        Some(
+            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        )
     );
-    let nonce = &policy["default-src 'none'; style-src 'nonce-".len()..][..32];
-    assert!(page.text().contains(&format!("<style nonce={nonce}>")));
-    let other = server.get("/");
-    assert_ne!(
-        other.header("content-security-policy"),
-        Some(policy),
-        "a nonce is used once"
+    assert!(!page.text().contains("<style") && !page.text().contains("<script"));
+    let style = server.get_with("/style.css", &[]);
+    assert_eq!(style.status, 200, "without a token");
+    assert_eq!(
+        style.header("content-type"),
+        Some("text/css; charset=utf-8")
     );
+    assert!(style.text().starts_with("body{"), "{}", style.text());
 }
 
 #[test]

@@ -37,6 +37,11 @@ impl Raw {
         self
     }
 
+    /// Sends to one who may have closed already.
+    pub fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.stream.write_all(bytes.as_ref());
+    }
+
     /// Sends nothing more.
     pub fn end(&mut self) -> &mut Self {
         let write = std::net::Shutdown::Write;

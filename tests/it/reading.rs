@@ -14,7 +14,9 @@ fn basic(text: &str) -> String {
 #[test]
 fn reading_needs_the_token() {
     let place = Place::new();
-    let server = place.start();
+    // From one address so many wrong tokens would be slow.
+    let server = place.start_with("trusted_proxies = [\"127.0.0.1\"]");
+    let clients = std::cell::Cell::new(0);
     let wanted = problem(
         401,
         "read-token",
@@ -23,7 +25,10 @@ fn reading_needs_the_token() {
         r#","help":"send it as Authorization: Bearer TOKEN, or as the password of any user name""#,
     );
     let refused = |path: &str, headers: Headers| {
-        let answer = server.get_with(path, headers);
+        clients.set(clients.get() + 1);
+        let client = format!("198.51.100.{}", clients.get());
+        let client = ("x-forwarded-for", client.as_str());
+        let answer = server.get_with(path, &[headers, &[client]].concat());
         is_problem(&answer, &wanted);
         let challenge = r#"Basic realm="rowhook", charset="UTF-8""#;
         assert_eq!(

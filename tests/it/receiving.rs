@@ -205,6 +205,9 @@ fn who_may_not_is_401_or_403() {
     let place = Place::new();
     let mut command = place.command();
     command.env("LESSONLY_AUTHORIZATION", "Bearer let-me-in");
+    // From one address so many wrong values would be slow.
+    command.arg("--config");
+    command.arg(place.config("trusted_proxies = [\"127.0.0.1\"]"));
     let server = Server::start(command);
     let wanted = problem(
         401,
@@ -223,9 +226,11 @@ fn who_may_not_is_401_or_403() {
         &[("authorization", "let-me-in")],
         &[right, right],
     ];
-    for headers in cases {
+    for (nth, headers) in cases.into_iter().enumerate() {
+        let client = format!("198.51.100.{nth}");
+        let headers = [headers, &[("x-forwarded-for", client.as_str())]].concat();
         for body in ["{\"a\":1}", "no JSON"] {
-            let answer = server.post_to("lessonly", body.as_bytes(), headers);
+            let answer = server.post_to("lessonly", body.as_bytes(), &headers);
             is_problem(&answer, &wanted);
             assert_eq!(
                 answer.header("www-authenticate"),

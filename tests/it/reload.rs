@@ -2,12 +2,12 @@
 //! a rename, by a bad hand. No request is refused for it.
 
 use crate::audit::Audit;
-use crate::flood::{Flood, Ledger, Load};
+use crate::flood::{Connection, Flood, Ledger, Load};
 use crate::server::{Place, Server};
 use rustix::process::Signal;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Waits until the log says `what` for the `nth` time.
@@ -251,4 +251,50 @@ fn reloads_under_load() {
     assert_eq!(ledger.strange(), Vec::<String>::new());
     audit.assert_untouched();
     assert!(server.stop().success());
+}
+
+/// The value of the header changes at the sender, while it sends: for a while both count, and no delivery is refused.
+#[test]
+fn a_secret_is_changed_without_a_refused_delivery() {
+    const VALUES: [&str; 2] = ["Bearer old", "Bearer new"];
+    let place = Place::new();
+    for (file, value) in ["old", "new"].iter().zip(VALUES) {
+        std::fs::write(place.path().join(file), value).expect("a file");
+    }
+    let with = |files: &str| {
+        format!(
+            "[sources.lessonly]\nauth = {{ scheme = \"authorization\", value_file = {files} }}\n"
+        )
+    };
+    let server = place.start_with(&with("\"old\""));
+    let (stop, which) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let deliver = &|connection: usize| {
+        let mut link = Connection::open(&server.url).expect("a connection");
+        let mut sent = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let value = VALUES[which.load(Ordering::Relaxed)];
+            let body = format!("{{\"from\":{connection},\"nth\":{sent}}}");
+            let reply = link.send(body.as_bytes(), &format!("authorization: {value}\r\n"));
+            assert_eq!(reply.expect("an answer").status, 200, "{value}");
+            sent += 1;
+        }
+        sent
+    };
+    let sent: usize = std::thread::scope(|scope| {
+        let senders: Vec<_> = (0..8).map(|n| scope.spawn(move || deliver(n))).collect();
+        place.config(&with("[\"new\", \"old\"]"));
+        wait_for(&server, TAKEN, 1);
+        which.store(1, Ordering::Relaxed);
+        // What was written with the old value is answered by then.
+        std::thread::sleep(Duration::from_millis(500));
+        place.config(&with("\"new\""));
+        wait_for(&server, TAKEN, 2);
+        std::thread::sleep(Duration::from_millis(200));
+        stop.store(true, Ordering::Relaxed);
+        let ended = senders.into_iter().map(std::thread::ScopedJoinHandle::join);
+        ended.map(|sent| sent.expect("no refusal")).sum()
+    });
+    assert_eq!(server.get("/api/exports").json()[0]["rows"], sent);
+    let header = [("authorization", VALUES[0])];
+    assert_eq!(server.post_to("lessonly", b"{}", &header).status, 401);
 }

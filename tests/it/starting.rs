@@ -215,7 +215,9 @@ fn files_and_folders_are_not_for_everybody() {
                 continue;
             }
             files += 1;
-            let private = path.ends_with("state/token") || path.ends_with("state/id-key");
+            let private = ["state/token", "state/id-key", "state/control.sock"]
+                .iter()
+                .any(|name| path.ends_with(name));
             if mode(&path) != if private { 0o600 } else { 0o640 } {
                 wrong.push(format!("{} {:o}", path.display(), mode(&path)));
             }

@@ -1,0 +1,120 @@
+//! How far a connection is, for whoever keeps its time: between requests,
+//! or in one, from the moment its head was read until its answer is given.
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
+use actix_web::{Error, web};
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+/// What the requests of one connection tell whoever reads and writes it. They share one thread.
+#[derive(Debug, Clone, Default)]
+pub struct Progress(Rc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    answering: Cell<bool>,
+    whole: Cell<bool>,
+    last: Cell<bool>,
+}
+
+impl Progress {
+    /// Whether a request's head was read and its answer is not given yet.
+    #[must_use]
+    pub fn is_answering(&self) -> bool {
+        self.0.answering.get()
+    }
+
+    /// Whether the last answer was a text of our own, and not a table, in which anything may stand.
+    #[must_use]
+    pub fn was_own_text(&self) -> bool {
+        self.0.whole.get()
+    }
+
+    /// Whether the last answer is the last of the connection.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.0.last.get()
+    }
+
+    fn begin(&self) -> Answering {
+        self.0.answering.set(true);
+        Answering(self.clone())
+    }
+}
+
+/// A request that is not answered yet; ends when dropped.
+struct Answering(Progress);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.0.answering.set(false);
+    }
+}
+
+/// Answers as `service` does, and tells the connection's [`Progress`].
+///
+/// # Errors
+/// When `service` fails.
+pub fn track<S>(
+    request: ServiceRequest,
+    service: &S,
+) -> impl Future<Output = Result<ServiceResponse<Tracked>, Error>> + use<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
+{
+    let answering = request.conn_data::<Progress>().map(Progress::begin);
+    let answer = service.call(request);
+    async move {
+        let answer = answer.await?;
+        if let Some(Answering(progress)) = &answering {
+            progress.0.last.set(!answer.response().keep_alive());
+        }
+        Ok(answer.map_body(|_, body| {
+            let (body, whole) = match body.size() {
+                BodySize::None => (body, true),
+                _ => match body.try_into_bytes() {
+                    Ok(bytes) => (BoxBody::new(bytes), true),
+                    Err(body) => (body, false),
+                },
+            };
+            if let Some(Answering(progress)) = &answering {
+                progress.0.whole.set(whole);
+            }
+            Tracked { body, answering }
+        }))
+    }
+}
+
+/// A body, and with its end the end of the answer.
+pub struct Tracked {
+    body: BoxBody,
+    answering: Option<Answering>,
+}
+
+impl MessageBody for Tracked {
+    type Error = Box<dyn std::error::Error>;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        Pin::new(&mut self.get_mut().body).poll_next(cx)
+    }
+
+    fn try_into_bytes(self) -> Result<web::Bytes, Self>
+    where
+        Self: Sized,
+    {
+        let Self { body, answering } = self;
+        body.try_into_bytes()
+            .map_err(|body| Self { body, answering })
+    }
+}

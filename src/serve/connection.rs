@@ -1,0 +1,275 @@
+//! A connection as the HTTP server sees it: plain or TLS, with the deadlines
+//! that the server itself does not have. Its own deadline for a head holds for
+//! the first request of a connection alone, and for an answer that nobody
+//! takes it has none.
+
+use super::places::Place;
+use crate::http::problem::Problem;
+use crate::http::progress::Progress;
+use std::future::Future as _;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+use tokio_rustls::server::TlsStream;
+
+/// How long a connection may be without a request.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How long an answer may stand still because nobody takes it.
+const STALLED_MAX: Duration = Duration::from_secs(60);
+
+/// What carries the bytes.
+pub enum Stream {
+    /// TCP as it is.
+    Plain(TcpStream),
+    /// TLS over TCP.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection in its place.
+pub struct Connection {
+    stream: Stream,
+    progress: Progress,
+    head_time_max: Duration,
+    /// Runs while no request is answered.
+    waited: Option<Pin<Box<Sleep>>>,
+    /// Whether something came since then: most likely the beginning of a head.
+    began: bool,
+    /// Runs while nobody takes what is written.
+    stalled: Option<Pin<Box<Sleep>>>,
+    /// Nothing more is read.
+    cut: bool,
+    /// Put in the place of what the server wrote, and not sent yet.
+    instead: Vec<u8>,
+    _place: Place,
+}
+
+impl Connection {
+    /// A connection of which nothing was read yet.
+    pub fn new(stream: Stream, place: Place, head_time_max: Duration) -> Self {
+        Self {
+            stream,
+            progress: Progress::default(),
+            waited: Some(Box::pin(sleep(head_time_max))),
+            head_time_max,
+            began: false,
+            stalled: None,
+            cut: false,
+            instead: Vec::new(),
+            _place: place,
+        }
+    }
+
+    /// What its requests tell it.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
+    }
+
+    fn is_secure(&self) -> bool {
+        matches!(self.stream, Stream::Tls(_))
+    }
+
+    /// Whether it was waited too long for a request. This must be asked after an answer too: the server waits without end for
+    /// the rest of a body in chunks that nobody wants any more.
+    fn is_late(&mut self, cx: &mut Context<'_>, came: bool) -> bool {
+        if self.progress.is_answering() {
+            self.waited = None;
+            self.began = false;
+            return false;
+        }
+        let first = came && !self.began;
+        self.began |= came;
+        if first || self.waited.is_none() {
+            let wait = if came || self.progress.is_last() {
+                self.head_time_max
+            } else {
+                KEEP_ALIVE
+            };
+            self.waited = Some(Box::pin(sleep(wait)));
+        }
+        let waited = self.waited.as_mut();
+        waited.is_some_and(|waited| waited.as_mut().poll(cx).is_ready())
+    }
+
+    /// Sends what stands in the place of something else.
+    fn send_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.instead.is_empty() {
+            let sent = ready!(self.stream.write(cx, &self.instead))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.instead.drain(..sent);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn keep_time<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.cut {
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        let outcome = this.stream.pinned_read(cx, buf);
+        let came = buf.filled().len() > before;
+        if this.is_late(cx, came) {
+            this.cut = true;
+            buf.set_filled(before);
+            if this.began && !this.progress.is_last() && this.instead.is_empty() {
+                this.instead = Problem::HeadTooSlow.last_words(this.is_secure());
+                let _ = this.send_instead(cx);
+            }
+            return Poll::Ready(Ok(()));
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if !this.instead.is_empty() {
+            let sent = this.send_instead(cx);
+            ready!(this.keep_time(cx, sent))?;
+        }
+        if let Some((before, problem)) = bare_refusal(buf)
+            && (before == 0 || this.progress.was_own_text())
+            && !this.progress.is_answering()
+        {
+            this.instead = [&buf[..before], &problem.last_words(this.is_secure())].concat();
+            if let Poll::Ready(Err(error)) = this.send_instead(cx) {
+                return Poll::Ready(Err(error));
+            }
+            return Poll::Ready(Ok(buf.len()));
+        }
+        let outcome = this.stream.write(cx, buf);
+        this.keep_time(cx, outcome)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let sent = this.send_instead(cx);
+        ready!(this.keep_time(cx, sent))?;
+        // Begins to wait after an answer; what comes of it, the next read tells.
+        if !this.cut && this.is_late(cx, false) {
+            cx.waker().wake_by_ref();
+        }
+        let outcome = this.stream.flush(cx);
+        this.keep_time(cx, outcome)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let sent = this.send_instead(cx);
+        ready!(this.keep_time(cx, sent))?;
+        let outcome = this.stream.shutdown(cx);
+        this.keep_time(cx, outcome)
+    }
+}
+
+impl Stream {
+    fn pinned_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+
+    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+/// A refusal that the server gives by itself, without a word: where it begins, and how it is told. It is the last that is
+/// written to a connection.
+fn bare_refusal(written: &[u8]) -> Option<(usize, Problem)> {
+    /// One has a length of 0, and at most a date and `connection: close`.
+    const BYTES_MAX: usize = 200;
+    if !written.ends_with(b"\r\n\r\n") {
+        return None;
+    }
+    let from = written.len().saturating_sub(BYTES_MAX);
+    let begin = from + memchr::memmem::rfind(&written[from..], b"HTTP/1.")?;
+    let head = &written[begin..];
+    let problem = match head.get(9..12)? {
+        b"400" => Problem::BadRequest,
+        b"408" => Problem::HeadTooSlow,
+        b"431" => Problem::HeadTooLarge,
+        _ => return None,
+    };
+    let has = |part: &[u8]| memchr::memmem::find(head, part).is_some();
+    let bare = has(b"\r\ncontent-length: 0\r\n") && !has(b"x-content-type-options");
+    bare.then_some((begin, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bare_refusal_at_the_end_is_one() {
+        let found = |text: &str| bare_refusal(text.as_bytes()).map(|(at, _)| at);
+        let bare = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n";
+        assert_eq!(found(bare), Some(0));
+        assert_eq!(
+            found(&format!("HTTP/1.1 200 OK\r\n\r\n{{}}{bare}")),
+            Some(21)
+        );
+        assert_eq!(found(&bare.replace("400 Bad Request", "431 X")), Some(0));
+        assert_eq!(found(&bare.replace("400 Bad Request", "404 X")), None);
+        assert_eq!(
+            found(&bare.replace("content-length: 0", "content-length: 5")),
+            None
+        );
+        assert_eq!(found(&format!("{bare}x")), None);
+        for end in 0..bare.len() {
+            assert_eq!(found(&bare[..end]), None);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! Where connections come in: each gets a place, and speaks TLS if that is
+//! spoken here; or hears why not, without harm to those within.
+
+use super::connection::{Connection, Stream};
+use super::places::Places;
+use super::tls;
+use crate::config::Settings;
+use crate::engine::Engine;
+use crate::http::problem::Problem;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+
+/// How many are told at a time that there is no place; more are closed at once.
+pub const TOLD_MAX: usize = 256;
+
+/// Who is told why it is refused has so long to hear it.
+const FAREWELL_MAX: Duration = Duration::from_secs(1);
+
+/// The way in, the same for all workers.
+#[derive(Clone)]
+pub struct Door {
+    engine: Arc<Engine>,
+    places: Places,
+    told: Places,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door {
+    /// A way in to as many places as there are.
+    ///
+    /// # Errors
+    /// When TLS cannot be spoken.
+    pub fn new(engine: Arc<Engine>, settings: &Settings, places: Places) -> io::Result<Self> {
+        let tls = match &settings.tls {
+            None => None,
+            Some(_) => Some(tls::acceptor(engine.clone()).map_err(io::Error::other)?),
+        };
+        Ok(Self {
+            engine,
+            places,
+            told: Places::new(TOLD_MAX),
+            tls,
+        })
+    }
+
+    /// Lets a connection in.
+    ///
+    /// # Errors
+    /// When there is no place, or no TLS comes about. It is closed then.
+    pub async fn admit(&self, stream: TcpStream) -> io::Result<(Connection, Option<SocketAddr>)> {
+        let peer = stream.peer_addr().ok();
+        // Answers are written whole: nothing is gained by holding back their ends.
+        let _ = stream.set_nodelay(true);
+        let Some(place) = self.places.take() else {
+            if let Some(_told) = self.told.take() {
+                // Before a handshake nothing can be said.
+                let words = self.tls.is_none().then_some(Problem::TooManyConnections);
+                farewell(stream, words).await;
+            }
+            return Err(io::ErrorKind::QuotaExceeded.into());
+        };
+        let head_time_max = self.engine.live().settings.limits.head_time_max;
+        let stream = match &self.tls {
+            None => Stream::Plain(stream),
+            Some(acceptor) => {
+                let shake = shake_hands(acceptor, stream);
+                let shaken = timeout(head_time_max, shake).await;
+                shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
+            }
+        };
+        Ok((Connection::new(stream, place, head_time_max), peer))
+    }
+}
+
+async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Stream> {
+    // A handshake begins with the byte 22; a request in plain text with the letter of a method.
+    let mut first = [0];
+    if stream.peek(&mut first).await? == 1 && first[0].is_ascii_uppercase() {
+        farewell(stream, Some(Problem::NotTls)).await;
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let stream = acceptor.accept(stream).await?;
+    Ok(Stream::Tls(Box::new(stream)))
+}
+
+/// Says the last words, and goes on reading for a moment: to close with bytes unread would take the words away again.
+async fn farewell(mut stream: TcpStream, words: Option<Problem>) {
+    let said = async {
+        if let Some(words) = words {
+            stream.write_all(&words.last_words(false)).await?;
+        }
+        stream.shutdown().await?;
+        let mut rest = [0; 4096];
+        for _ in 0..64 {
+            if stream.read(&mut rest).await? == 0 {
+                break;
+            }
+        }
+        io::Result::Ok(())
+    };
+    let _ = timeout(FAREWELL_MAX, said).await;
+}

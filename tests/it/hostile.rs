@@ -1,0 +1,288 @@
+//! Those who keep connections and do not let go, and those who are too many:
+//! they are cut off, and nobody else notices.
+
+use crate::audit::Audit;
+use crate::flood::{Connection, Flood, Ledger, Load};
+use crate::raw::Raw;
+use crate::receiving::{is_problem, problem};
+use crate::server::{Place, Server};
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+const HEAD: &str = "POST /hooks/lessonly HTTP/1.1\r\nHost: x\r\n";
+const QUICK: &str = "[limits]\nhead_seconds_max = 1\nbody_seconds_max = 2\n";
+
+fn tcp(server: &Server) -> TcpStream {
+    let addr = server.url.strip_prefix("http://").expect("an address");
+    let stream = TcpStream::connect(addr).expect("a connection");
+    let patience = Some(Duration::from_secs(20));
+    stream.set_read_timeout(patience).expect("a timeout");
+    stream
+}
+
+/// Sends `text`, then `drip` again and again, slowly, until the server closes; gives all that came, and after which time.
+fn drip(server: &Server, text: &str, drip: &str, pause: Duration) -> (String, Duration) {
+    let mut stream = tcp(server);
+    stream.write_all(text.as_bytes()).expect("sent");
+    let began = Instant::now();
+    let mut reader = stream.try_clone().expect("a second hand");
+    let reading = thread::spawn(move || {
+        let mut all = Vec::new();
+        let mut piece = [0; 4096];
+        while let Ok(bytes @ 1..) = reader.read(&mut piece) {
+            all.extend_from_slice(&piece[..bytes]);
+        }
+        String::from_utf8(all).expect("a text")
+    });
+    while !reading.is_finished() {
+        assert!(
+            began.elapsed() < Duration::from_secs(20),
+            "not cut off after {text:?}"
+        );
+        let _ = stream.write_all(drip.as_bytes());
+        thread::sleep(pause);
+    }
+    (reading.join().expect("a text"), began.elapsed())
+}
+
+#[test]
+fn slow_ones_are_cut_off_whatever_they_are_slow_with() {
+    let place = Place::new();
+    let server = place.start_with(QUICK);
+    let good = format!("{HEAD}Content-Length: 2\r\n\r\n{{}}");
+    let refused = format!("{HEAD}Transfer-Encoding: chunked\r\nContent-Encoding: br\r\n\r\n");
+    let slow = Duration::from_millis(150);
+    let head_too_slow = "problem:head-too-slow";
+    let cases = [
+        // The first head of a connection, and a later one.
+        ("", "x", vec![head_too_slow]),
+        (HEAD, "X: y\r\n", vec![head_too_slow]),
+        (&good, "P", vec!["\"status\"", head_too_slow]),
+        (&good, "\r\n", vec!["\"status\"", head_too_slow]),
+        // A body with a length, in chunks, in chunks of a byte, in an extension, in a trailer.
+        (
+            &format!("{HEAD}Content-Length: 9999\r\n\r\n"),
+            "1",
+            vec!["problem:too-slow"],
+        ),
+        (
+            &format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n"),
+            "1\r\n1\r\n",
+            vec!["problem:too-slow"],
+        ),
+        (
+            &format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n1;"),
+            "x",
+            vec!["problem:too-slow"],
+        ),
+        (
+            &format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n0\r\n"),
+            "x",
+            vec!["problem:too-slow"],
+        ),
+        // A body that nobody wants any more.
+        (&refused, "1\r\n1\r\n", vec!["problem:encoding"]),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "1\r\n1\r\n",
+            vec!["alive"],
+        ),
+        (
+            "GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n",
+            "1",
+            vec!["alive"],
+        ),
+    ];
+    thread::scope(|scope| {
+        for (text, drips, wanted) in &cases {
+            let server = &server;
+            scope.spawn(move || {
+                let (answers, took) = drip(server, text, drips, slow);
+                for word in wanted {
+                    assert!(answers.contains(word), "{text:?}: {answers:?}");
+                }
+                assert!(took < Duration::from_secs(9), "{text:?}: {took:?}");
+            });
+        }
+        // Those who send nothing hear nothing.
+        scope.spawn(|| {
+            let mut silent = tcp(&server);
+            let mut answer = String::new();
+            silent.read_to_string(&mut answer).expect("an end");
+            assert_eq!(answer, "");
+        });
+        // One that was refused a body in chunks and sends no more of it is not waited for.
+        scope.spawn(|| {
+            let (answers, took) = drip(
+                &server,
+                &format!("{HEAD}Transfer-Encoding: chunked\r\n\r\nff\r\n"),
+                "",
+                slow,
+            );
+            assert!(answers.contains("problem:too-slow"), "{answers}");
+            assert!(took < Duration::from_secs(9), "{took:?}");
+        });
+    });
+    assert_eq!(server.post("{\"a\":1}").status, 200);
+}
+
+#[test]
+fn more_connections_than_there_may_be_hear_so() {
+    let place = Place::new();
+    let server = place.start_with("limits.connections_max = 20\n");
+    let mut within: Vec<Connection> = (0..20)
+        .map(|_| Connection::open(&server.url).expect("a connection"))
+        .collect();
+    let mut sent = 0;
+    let mut all_deliver = |within: &mut [Connection]| {
+        for connection in within {
+            sent += 1;
+            let reply = connection
+                .post(&format!("{{\"n\":{sent}}}"))
+                .expect("an answer");
+            assert_eq!(reply.status, 200);
+        }
+    };
+    all_deliver(&mut within);
+    let wanted = problem(
+        503,
+        "connections",
+        "There are too many connections",
+        "as many connections are open as there may be (limits.connections_max)",
+        ",\"help\":\"try again soon: a retry of anything is safe\"",
+    );
+    for round in 0..3 {
+        let mut above: Vec<Raw> = (0..40).map(|_| Raw::open(&server)).collect();
+        all_deliver(&mut within);
+        for (nth, raw) in above.iter_mut().enumerate() {
+            // Whether they say something or not.
+            if (nth + round) % 2 == 0 {
+                raw.try_send(format!("{HEAD}Content-Length: 2\r\n\r\n{{}}"));
+            }
+            let answer = raw.answer();
+            is_problem(&answer, &wanted);
+            assert_eq!(answer.status, 503);
+            assert_eq!(answer.header("retry-after"), Some("5"));
+            assert!(raw.is_closed());
+        }
+        all_deliver(&mut within);
+    }
+    drop(within.split_off(10));
+    let until = Instant::now() + Duration::from_secs(10);
+    let mut again = 0;
+    while again < 10 {
+        let mut connection = Connection::open(&server.url).expect("a connection");
+        match connection.post("{}").map(|reply| reply.status) {
+            Ok(200) => {
+                again += 1;
+                within.push(connection);
+            }
+            other => assert!(
+                Instant::now() < until,
+                "{other:?}: the places are free again"
+            ),
+        }
+    }
+    all_deliver(&mut within);
+    assert_eq!(
+        Connection::open(&server.url)
+            .and_then(|mut c| c.post("{}"))
+            .map(|r| r.status)
+            .ok(),
+        Some(503)
+    );
+}
+
+/// The most memory that it ever had, in KiB.
+fn peak(server: &Server) -> u64 {
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("its status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+    kib.and_then(|kib| kib.parse().ok()).expect("a number")
+}
+
+/// All of them at once, while others deliver: every event that was acknowledged is one row, and no other is there.
+#[test]
+fn a_siege() {
+    let place = Place::new();
+    let mut server = place.start_with(
+        "[limits]\nhead_seconds_max = 2\nbody_seconds_max = 3\nconnections_max = 1500\n",
+    );
+    let ledger = Arc::new(Ledger::default());
+    let load = Load {
+        pause: Duration::from_millis(5),
+        ..Load::new(0, 4)
+    };
+    let flood = Flood::start(&server.url, load, &ledger);
+    let idle: Vec<TcpStream> = (0..1000).map(|_| tcp(&server)).collect();
+    let second = Duration::from_secs(1);
+    thread::scope(|scope| {
+        let server = &server;
+        for nth in 0..50 {
+            scope.spawn(move || {
+                let text = if nth % 2 == 0 {
+                    format!("{HEAD}Content-Length: 100\r\n\r\n{{")
+                } else {
+                    format!("{HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\n{{\r\n")
+                };
+                let byte = if nth % 2 == 0 { " " } else { "1\r\n \r\n" };
+                let (answers, _) = drip(server, &text, byte, second);
+                assert!(answers.contains("problem:too-slow"), "{answers}");
+            });
+        }
+        // Heads without end, and connections that are reset in the middle of one.
+        for nth in 0..20 {
+            scope.spawn(move || {
+                if nth % 2 == 0 {
+                    drip(server, HEAD, "X: y\r\n", Duration::from_millis(100));
+                    return;
+                }
+                for _ in 0..30 {
+                    let mut stream = tcp(server);
+                    let reset = format!("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n{HEAD}Content-Length: 99\r\n\r\n{{\"a\"");
+                    let _ = stream.write_all(reset.as_bytes());
+                    thread::sleep(Duration::from_millis(20));
+                    // Closed with an answer unread: that is a reset.
+                    drop(stream);
+                }
+            });
+        }
+        // What is no HTTP, and much of it.
+        for _ in 0..4 {
+            scope.spawn(move || {
+                for nth in 0..10_u8 {
+                    let mut stream = tcp(server);
+                    let _ = stream.write_all(&vec![nth.wrapping_mul(7); 20_000]);
+                    let _ = stream.read_to_end(&mut Vec::new());
+                }
+            });
+        }
+    });
+    for mut stream in idle {
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "cut off");
+    }
+    flood.stop();
+    let audit = Audit::of(&place, &server, &ledger);
+    println!("{audit}; at most {} KiB of memory", peak(&server));
+    assert_eq!(ledger.refused.load(Ordering::Relaxed), 0);
+    assert_eq!(ledger.strange(), Vec::<String>::new());
+    audit.assert_untouched();
+    assert_eq!(audit.open_stored, 0);
+    assert!(peak(&server) < 200 * 1024, "{} KiB", peak(&server));
+    assert!(server.stop().success());
+}
+
+#[test]
+fn half_of_a_connection_is_enough_for_an_answer() {
+    let place = Place::new();
+    let server = place.start();
+    let mut raw = Raw::post(&server, "lessonly", "Content-Length: 7\r\n");
+    raw.send("{\"a\":1}").end();
+    assert_eq!(raw.answer().masked(), r#"{"status":"stored","id":"ID"}"#);
+    assert!(raw.is_closed());
+}

@@ -1,0 +1,341 @@
+//! TLS: what is spoken, what is not, and certificates that are renewed.
+
+use crate::server::{Place, Server, TOKEN};
+use rcgen::{CertificateParams, KeyPair};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
+};
+use std::io::{self, Read as _, Write as _};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+const CONFIG: &str =
+    "[tls]\ncert_file = \"cert.pem\"\nkey_file = \"key.pem\"\n[limits]\nhead_seconds_max = 1\n";
+const EVENT: &str =
+    "POST /hooks/lessonly HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\n{\"a\":1}";
+
+struct Pair {
+    cert: String,
+    key: String,
+    der: CertificateDer<'static>,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let params = CertificateParams::new(vec!["localhost".into()]).expect("a name");
+        let cert = params.self_signed(&key).expect("a certificate");
+        Self {
+            cert: cert.pem(),
+            key: key.serialize_pem(),
+            der: cert.der().clone(),
+        }
+    }
+
+    /// As a tool that renews certificates leaves it: one file after the other, each by a rename.
+    fn put(&self, place: &Place) {
+        for (name, text) in [("cert.pem", &self.cert), ("key.pem", &self.key)] {
+            let beside = place.path().join("new.pem");
+            std::fs::write(&beside, text).expect("a file");
+            std::fs::rename(beside, place.path().join(name)).expect("a rename");
+        }
+    }
+}
+
+fn client(trusted: &[&Pair], versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
+    let mut roots = RootCertStore::empty();
+    for pair in trusted {
+        roots.add(pair.der.clone()).expect("a root");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(versions)
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    // A session that is resumed shows no certificate.
+    config.resumption = rustls::client::Resumption::disabled();
+    config
+}
+
+fn any_version(trusted: &[&Pair]) -> Arc<ClientConfig> {
+    Arc::new(client(trusted, rustls::ALL_VERSIONS))
+}
+
+fn tcp(server: &Server) -> TcpStream {
+    let addr = server.url.strip_prefix("https://").expect("TLS");
+    let stream = TcpStream::connect(addr).expect("a connection");
+    let patience = Some(Duration::from_secs(15));
+    stream.set_read_timeout(patience).expect("a timeout");
+    stream
+}
+
+type Secure = StreamOwned<ClientConnection, TcpStream>;
+
+fn open(server: &Server, config: &Arc<ClientConfig>) -> io::Result<Secure> {
+    let name = ServerName::try_from("localhost").expect("a name");
+    let session = ClientConnection::new(config.clone(), name).map_err(io::Error::other)?;
+    let mut stream = StreamOwned::new(session, tcp(server));
+    while stream.conn.is_handshaking() {
+        stream.conn.complete_io(&mut stream.sock)?;
+    }
+    Ok(stream)
+}
+
+/// Sends a request and gives the answer's whole text.
+fn ask(stream: &mut Secure, request: &str) -> io::Result<String> {
+    stream.write_all(request.as_bytes())?;
+    let mut text = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let read = stream.read(&mut piece)?;
+        text.extend_from_slice(&piece[..read]);
+        let so_far = String::from_utf8_lossy(&text);
+        if let Some((head, body)) = so_far.split_once("\r\n\r\n") {
+            let length = head.to_lowercase();
+            let length = length
+                .split_once("content-length: ")
+                .map_or("0", |(_, l)| l);
+            let length = length.lines().next().and_then(|l| l.parse().ok());
+            if Some(body.len()) == length || read == 0 {
+                return Ok(so_far.into_owned());
+            }
+        } else if read == 0 {
+            return Ok(so_far.into_owned());
+        }
+    }
+}
+
+fn started(place: &Place, pair: &Pair) -> Server {
+    pair.put(place);
+    place.start_with(CONFIG)
+}
+
+#[track_caller]
+fn wait_for(server: &Server, what: &str, nth: usize) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while server.log().matches(what).count() < nth {
+        assert!(Instant::now() < until, "no {what:?} in {}", server.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn deliveries_and_downloads_in_both_versions() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let mut server = started(&place, &pair);
+    for (version, shown) in [
+        (&rustls::version::TLS13, "Some(TLSv1_3)"),
+        (&rustls::version::TLS12, "Some(TLSv1_2)"),
+    ] {
+        let mut config = client(&[&pair], &[version]);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let mut stream = open(&server, &Arc::new(config)).expect("a handshake");
+        assert_eq!(format!("{:?}", stream.conn.protocol_version()), shown);
+        assert_eq!(stream.conn.alpn_protocol(), Some(&b"http/1.1"[..]));
+        for _ in 0..3 {
+            let answer = ask(&mut stream, EVENT).expect("an answer");
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+        }
+        let get =
+            format!("GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+        let page = ask(&mut stream, &get).expect("an answer");
+        let hsts = "\r\nstrict-transport-security: max-age=31536000\r\n";
+        assert!(
+            page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains(hsts),
+            "{page}"
+        );
+    }
+    let mut config = client(&[&pair], rustls::ALL_VERSIONS);
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let refused = open(&server, &Arc::new(config)).expect_err("HTTP/2 alone is not spoken");
+    assert!(
+        refused.to_string().contains("NoApplicationProtocol"),
+        "{refused}"
+    );
+    assert!(server.stop().success());
+}
+
+#[test]
+fn older_versions_are_refused() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let server = started(&place, &pair);
+    for minor in [0, 1, 2] {
+        // The hello of a client that knows nothing newer than SSL 3.0, TLS 1.0 or 1.1.
+        let mut hello = vec![3, minor];
+        hello.extend([7; 32]);
+        hello.extend([0, 0, 6, 0xc0, 0x13, 0xc0, 0x14, 0x00, 0x2f, 1, 0]);
+        // With an extension that is asked for before the version: algorithms of signatures.
+        hello.extend([0, 10, 0, 13, 0, 6, 0, 4, 4, 3, 8, 4]);
+        let length = |bytes: usize| u8::try_from(bytes).expect("short");
+        let mut record = vec![
+            22,
+            3,
+            1,
+            0,
+            length(hello.len() + 4),
+            1,
+            0,
+            0,
+            length(hello.len()),
+        ];
+        record.extend(hello);
+        let mut stream = tcp(&server);
+        stream.write_all(&record).expect("sent");
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        // A fatal alert: the version.
+        assert_eq!(
+            (answer.first(), answer.get(5..)),
+            (Some(&21), Some(&[2, 70][..])),
+            "{minor}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_handshake_ends_and_disturbs_nobody() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let server = started(&place, &pair);
+    let config = any_version(&[&pair]);
+    let mut good = open(&server, &config).expect("a handshake");
+    let mut silent: Vec<TcpStream> = (0..600).map(|_| tcp(&server)).collect();
+    let began = Instant::now();
+    for text in [
+        "GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        "POST /hooks/lessonly HTTP/1.0\r\n\r\n",
+    ] {
+        let mut plain = tcp(&server);
+        plain.write_all(text.as_bytes()).expect("sent");
+        let mut answer = String::new();
+        plain.read_to_string(&mut answer).expect("an answer");
+        assert!(
+            answer.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{answer}"
+        );
+        assert!(answer.contains("use https:// instead"), "{answer}");
+    }
+    for garbage in [
+        &b"\x16\x03\x01\xff\xff"[..],
+        b"\0\0\0\0\0\0",
+        b"\x16\x03\x01\0\x05hello",
+        &[0x80; 3000],
+    ] {
+        let mut stream = tcp(&server);
+        stream.write_all(garbage).expect("sent");
+        let _ = stream.read_to_end(&mut Vec::new());
+    }
+    // More than the HTTP server's own limit of handshakes under way do not keep others from theirs.
+    let mut other = open(&server, &config).expect("a handshake");
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    for stream in [&mut good, &mut other] {
+        let answer = ask(stream, EVENT).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    for stream in &mut silent {
+        assert_eq!(stream.read(&mut [0]).unwrap_or(0), 0, "cut off");
+    }
+    assert!(
+        began.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        began.elapsed()
+    );
+    assert!(server.log().lines().count() < 5, "{}", server.log());
+}
+
+struct AtEnd<'a>(&'a AtomicBool);
+
+impl Drop for AtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_renewal_under_load_refuses_nobody() {
+    const RENEWALS: usize = 5;
+    let place = Place::new();
+    let pairs: Vec<Pair> = (0..=RENEWALS).map(|_| Pair::new()).collect();
+    let server = started(&place, &pairs[0]);
+    let config = any_version(&pairs.iter().collect::<Vec<_>>());
+    let mut kept = open(&server, &config).expect("a handshake");
+    ask(&mut kept, EVENT).expect("an answer");
+    let (stop, handshakes) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let shown = || {
+        let stream = open(&server, &config).expect("a handshake");
+        stream.conn.peer_certificates().expect("certificates")[0].clone()
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut stream = open(&server, &config).expect("a handshake");
+                    for _ in 0..2 {
+                        let answer = ask(&mut stream, EVENT).expect("an answer");
+                        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+                    }
+                    handshakes.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        // Also when something of what follows fails: otherwise the threads would go on for ever.
+        let _end = AtEnd(&stop);
+        for (nth, pair) in pairs.iter().enumerate().skip(1) {
+            pair.put(&place);
+            wait_for(&server, "read again and is in force", nth);
+            assert_eq!(shown(), pair.der, "renewal {nth}");
+        }
+    });
+    let answer = ask(&mut kept, EVENT).expect("a connection that outlives its certificate");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    println!(
+        "{RENEWALS} renewals, {} handshakes, none refused",
+        handshakes.into_inner()
+    );
+}
+
+#[test]
+fn half_of_a_renewal_is_told_and_the_old_certificate_stays() {
+    let (place, old, new) = (Place::new(), Pair::new(), Pair::new());
+    let server = started(&place, &old);
+    let config = any_version(&[&old, &new]);
+    let shown = || {
+        let mut stream = open(&server, &config).expect("a handshake");
+        assert!(
+            ask(&mut stream, EVENT)
+                .expect("an answer")
+                .starts_with("HTTP/1.1 200")
+        );
+        stream.conn.peer_certificates().expect("certificates")[0].clone()
+    };
+    let write =
+        |name: &str, text: &str| std::fs::write(place.path().join(name), text).expect("a file");
+    let refused = "the old one stays";
+    write("cert.pem", &new.cert[..new.cert.len() / 2]);
+    wait_for(&server, refused, 1);
+    assert_eq!(shown(), old.der);
+    write("cert.pem", &new.cert);
+    wait_for(&server, refused, 2);
+    assert!(
+        server.log().contains("does not fit the certificate"),
+        "{}",
+        server.log()
+    );
+    assert_eq!(shown(), old.der);
+    write("key.pem", &new.key);
+    wait_for(&server, "read again and is in force", 1);
+    assert_eq!(shown(), new.der);
+    std::fs::remove_file(place.path().join("key.pem")).expect("a file to remove");
+    wait_for(&server, refused, 3);
+    assert_eq!(shown(), new.der);
+    place.config("");
+    wait_for(&server, "tls cannot change while rowhook runs", 1);
+    assert_eq!(shown(), new.der);
+}
