@@ -14,7 +14,11 @@ const WRONG: u8 = 2;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let settings = match config::load(&args.overrides(), &|name| std::env::var_os(name)) {
+    let load = match args.command() {
+        Command::Serve | Command::Check => config::load,
+        Command::Rebuild { .. } | Command::Import { .. } => config::load_without_secrets,
+    };
+    let settings = match load(&args.overrides(), &|name| std::env::var_os(name)) {
         Ok(settings) => settings,
         Err(error) => {
             eprintln!("{error}");

@@ -25,6 +25,9 @@ impl Resolver<'_> {
             return Ok(None);
         };
         let place = || Place::Named(variable.to_owned());
+        if value.is_empty() && !self.serves {
+            return Ok(None);
+        }
         if value.is_empty() {
             let fault = Fault::new(format!("{variable} is set but empty"));
             return Err(fault.help("give it a value, or unset it").at(place()));
@@ -125,6 +128,10 @@ impl Resolver<'_> {
         };
         let help = "set it for rowhook, for example in the service's environment file";
         match (self.env)(name) {
+            None if !self.serves => Ok(stand_in(Origin::Environment(name.to_owned()))),
+            Some(value) if value.is_empty() && !self.serves => {
+                Ok(stand_in(Origin::Environment(name.to_owned())))
+            }
             None => Err(Fault::new(format!("{shown} is not set")).help(help)),
             Some(value) if value.is_empty() => {
                 Err(Fault::new(format!("{shown} is set but empty")).help(help))
@@ -152,6 +159,7 @@ impl Resolver<'_> {
                 }
                 Ok(secret)
             }
+            Err(_) if !self.serves => Ok(stand_in(Origin::File(path))),
             Err(error) => Err(Fault::new(format!(
                 "cannot read the secret in {}: {error}",
                 path.display()
@@ -159,4 +167,9 @@ impl Resolver<'_> {
             .help("a path is taken relative to the folder of the configuration file")),
         }
     }
+}
+
+/// What takes the place of a secret that nobody will be asked for.
+fn stand_in(origin: Origin) -> Secret {
+    Secret::new(*b"-", origin)
 }

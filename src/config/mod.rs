@@ -42,7 +42,7 @@ use crate::event::{Preset, SourceName};
 
 pub use error::ConfigError;
 pub use networks::Network;
-pub use resolve::load;
+pub use resolve::{load, load_without_secrets};
 pub use secret::{Origin, Secret, Secrets};
 pub use tls::Tls;
 

@@ -34,6 +34,26 @@ type Environment<'e> = &'e dyn Fn(&str) -> Option<OsString>;
 /// When a file cannot be read, a key is unknown, a value is not valid, a secret is missing, or a source without a secret would be
 /// open to other machines without the file saying so.
 pub fn load(overrides: &Overrides, env: Environment<'_>) -> Result<Settings, ConfigError> {
+    load_for(overrides, env, true)
+}
+
+/// The same for a command that listens to nobody: secrets and certificates, which whoever runs it may not have at hand, are
+/// not needed. Where one cannot be had a stand-in is in its place.
+///
+/// # Errors
+/// As [`load`], but for what only concerns secrets and listening.
+pub fn load_without_secrets(
+    overrides: &Overrides,
+    env: Environment<'_>,
+) -> Result<Settings, ConfigError> {
+    load_for(overrides, env, false)
+}
+
+fn load_for(
+    overrides: &Overrides,
+    env: Environment<'_>,
+    serves: bool,
+) -> Result<Settings, ConfigError> {
     let from_env = || Some((path_from(env, "ROWHOOK_CONFIG")?, "ROWHOOK_CONFIG"));
     let named = match &overrides.config {
         Some(path) => Some((path.clone(), "--config")),
@@ -49,6 +69,7 @@ pub fn load(overrides: &Overrides, env: Environment<'_>) -> Result<Settings, Con
         top: Section::new(&document, &table, file::TOP)?,
         overrides,
         env,
+        serves,
     };
     resolver.settings()
 }
@@ -58,6 +79,8 @@ pub(super) struct Resolver<'r> {
     pub(super) document: &'r Document,
     pub(super) top: Section<'r>,
     overrides: &'r Overrides,
+    /// Whether secrets and certificates are needed.
+    pub(super) serves: bool,
     pub(super) env: Environment<'r>,
 }
 
@@ -78,7 +101,9 @@ impl Resolver<'_> {
             csv: self.csv()?,
             sources: self.sources()?,
         };
-        check_exposure(&settings, listen_place)?;
+        if self.serves {
+            check_exposure(&settings, listen_place)?;
+        }
         Ok(settings)
     }
 

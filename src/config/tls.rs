@@ -150,6 +150,9 @@ impl Resolver<'_> {
             (Some(one), None) => return Err(self.lonely(&one.span(), "key_file")),
             (None, Some(one)) => return Err(self.lonely(&one.span(), "cert_file")),
         };
+        if !self.serves {
+            return Ok(None);
+        }
         let folder = self.document.path.as_deref().and_then(Path::parent);
         let path = |name: &str| folder.unwrap_or(Path::new("")).join(name);
         let tls = Tls::new(path(cert.get_ref()), path(key.get_ref()));

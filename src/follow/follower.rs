@@ -528,6 +528,14 @@ impl Follower {
             .sum()
     }
 
+    /// The last step: rows that wait for a wider file do not wait any longer, and all is remembered.
+    pub fn finish(&mut self, clock: Instant) {
+        if self.may_look_after() {
+            self.flush_all(clock, true);
+        }
+        self.checkpoint(clock);
+    }
+
     /// Makes all tables durable and remembers how far they are.
     pub fn checkpoint(&mut self, clock: Instant) {
         self.saved_at = clock;

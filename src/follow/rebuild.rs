@@ -4,7 +4,9 @@
 use super::follower::{Follower, Key};
 use super::handle::{Rebuild, Rebuilt};
 use super::tracked::Remake;
-use std::collections::VecDeque;
+use crate::event::{Seq, SourceName};
+use crate::journal::Cursor;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -25,11 +27,18 @@ impl Follower {
             source.as_ref().is_none_or(|source| key.0 == *source) && days.contains(&key.1)
         };
         let all = self.catalog.all().into_iter();
-        let mut keys: Vec<Key> = all
-            .map(|(source, day, _)| (source, day))
-            .chain(self.tables.keys().cloned())
-            .filter(is_meant)
+        let known = all.map(|(source, day, _)| (source, day));
+        // A table of which nothing is remembered any more may be in the journal all the same.
+        let sources: BTreeSet<SourceName> = known
+            .clone()
+            .map(|key| key.0)
+            .chain(self.options.sources.keys().cloned())
             .collect();
+        let days = self.shared.days();
+        let perhaps = sources
+            .iter()
+            .flat_map(|source| days.iter().map(|day| (source.clone(), *day)));
+        let mut keys: Vec<Key> = known.chain(perhaps).filter(is_meant).collect();
         keys.sort();
         keys.dedup();
         Wish {
@@ -53,6 +62,9 @@ impl Follower {
             let summary = follower.catalog.get(&key.0, key.1);
             summary.map_or((0, 0), |s| (s.figures.rows(), s.figures.columns()))
         };
+        if self.catalog.get(&key.0, key.1).is_none() && !self.has_events(&key) {
+            return true;
+        }
         let before = figures(self);
         let after = match self.remake(&key, Remake::Asked, clock) {
             Ok(()) => Ok(figures(self)),
@@ -67,5 +79,10 @@ impl Follower {
             after,
         });
         true
+    }
+
+    fn has_events(&mut self, key: &Key) -> bool {
+        let found = self.each(key, Seq(0), &mut Cursor::default(), 1, |_| Ok(()));
+        found.is_ok_and(|count| count > 0)
     }
 }

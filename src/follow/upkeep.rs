@@ -157,7 +157,7 @@ impl Follower {
 
     /// Hands `limit` records of `key` behind `after` to `then`. The cursor stays before the block of the last one when more
     /// of it may be wanted.
-    fn each(
+    pub(super) fn each(
         &mut self,
         key: &Key,
         after: Seq,

@@ -3,6 +3,7 @@
 
 use super::segment::{Cursor, Segment};
 use crate::event::{Day, Seq};
+use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -101,6 +102,12 @@ impl Shared {
             .skip(skipped)
             .find(|s| s.day == day)
             .map(|s| s.number)
+    }
+
+    /// The days that have segments.
+    #[must_use]
+    pub fn days(&self) -> BTreeSet<Day> {
+        self.lock().segments.iter().map(|s| s.day).collect()
     }
 
     /// Whether events can be stored.

@@ -135,7 +135,7 @@ pub fn follower(
             let more = follower.step(Timestamp::now(), clock);
             // What is not in the tables by then is there after the next start.
             if stop_at.is_some_and(|at| !more || clock >= at) {
-                follower.checkpoint(clock);
+                follower.finish(clock);
                 return;
             }
             if more {

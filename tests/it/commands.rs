@@ -459,6 +459,17 @@ fn days_are_rebuilt() {
             .collect();
         assert_eq!(kept.len(), 1);
         assert_eq!(fs::read_to_string(&kept[0]).expect("a text"), "theirs\n");
+        // Nothing is remembered of a table, and its file is gone: the journal has it.
+        let state = place.output().join("state/tables/orders/2020-01-04.json");
+        if server.is_none() {
+            fs::remove_file(state).expect("a state");
+            fs::remove_file(day("2020-01-04")).expect("a file to remove");
+            let said = rowhook(&place, &["rebuild", "--date", "2020-01-04"]);
+            let wanted =
+                "orders 2020-01-04: 0 rows, 0 columns -> 1 rows, 4 columns\n1 tables made anew\n";
+            assert_eq!(said.out, wanted, "{}", said.err);
+            assert_eq!(text("2020-01-04"), whole[2]);
+        }
         let none = rowhook(
             &place,
             &["rebuild", "--source", "orders", "--date", "2019-01-01"],
@@ -486,6 +497,34 @@ fn days_are_rebuilt() {
             assert!(files.iter().all(|files| *files == json!("whole")), "{list}");
         }
     }
+}
+
+/// Whoever runs a command need not have the server's secrets at hand.
+#[test]
+fn commands_need_no_secrets() {
+    let place = Place::new();
+    place.config(
+        "listen = \"0.0.0.0:0\"\n[access]\ntoken_env = \"NOT_HERE\"\n[sources.orders]\nauth = { scheme = \"authorization\", value_env = [\"NOR_THIS\", \"NOR_THAT\"] }\n\
+         [sources.files]\nauth = { scheme = \"authorization\", value_file = \"nowhere\" }\n[tls]\ncert_file = \"no.pem\"\nkey_file = \"no.pem\"\n",
+    );
+    let path = file(&place, "one.json", "{\"n\":1}");
+    let said = rowhook(
+        &place,
+        &[
+            "import",
+            "--source",
+            "orders",
+            path.to_str().expect("a text"),
+        ],
+    );
+    assert_eq!(
+        (said.out.as_str(), said.code),
+        ("1 stored, 0 there already, 0 refused\n", 0),
+        "{}",
+        said.err
+    );
+    // What serves does need them.
+    assert_eq!(rowhook(&place, &["check"]).code, 2);
 }
 
 /// The address of a socket has room for a hundred bytes, a path for thousands.
