@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::event::{Day, SourceName};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -64,7 +65,7 @@ pub struct Args {
 }
 
 /// What to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum Command {
     /// Receive webhooks, write tables, serve downloads (also without a command)
     #[command(after_help = with_environment("\
@@ -79,13 +80,67 @@ Example:
   rowhook check --config /etc/rowhook.toml && systemctl reload rowhook
   Secrets are looked up and checked, and never printed."))]
     Check,
+    /// Hold the tables against the journal, line by line and row by row; writes nothing
+    #[command(after_help = with_environment("\
+Example:
+  rowhook verify --config /etc/rowhook.toml --date 2026-11-23
+  May run while the server runs. Exits with 0 when all that was stored is there and every table is what the
+  journal gives, and with 1 when the journal is damaged or a table differs. `damage` is what nobody is seen to
+  have done, `edit` a file that rowhook did not leave like this; `other rules`, `not yet written`, `unfinished`
+  and `note` are told and change nothing.
+  With --json: output, events, segments, tables, rows, bytes, seconds, damage, edits, notes; findings, each with
+  kind, file, what and, where they apply, segment, line, offset, source, date, seq, row (1 is the first below the
+  header), column, expected, found, next (what to do); omitted, the number of differences beyond 20 by file."))]
+    Verify(Verify),
+}
+
+/// What [`Command::Verify`] looks at.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Verify {
+    /// Whether a program reads the outcome.
+    #[arg(long, help = "Print one JSON document")]
+    pub json: bool,
+
+    /// The tables of one source alone.
+    #[arg(
+        long,
+        value_name = "NAME",
+        value_parser = SourceName::new,
+        help = "Compare the tables of this source alone; the journal is read all the same"
+    )]
+    pub source: Option<SourceName>,
+
+    /// One day alone.
+    #[arg(
+        long,
+        value_name = "DAY",
+        conflicts_with_all = ["from", "to"],
+        help = "Look at this day alone, YYYY-MM-DD; of the journal's other days only the first lines are read"
+    )]
+    pub date: Option<Day>,
+
+    /// The first day.
+    #[arg(long, value_name = "DAY", help = "Look at days from this one on")]
+    pub from: Option<Day>,
+
+    /// The last day.
+    #[arg(long, value_name = "DAY", help = "Look at days up to this one")]
+    pub to: Option<Day>,
+}
+
+impl Verify {
+    /// The first and last day to look at, where there is one.
+    #[must_use]
+    pub fn days(&self) -> (Option<Day>, Option<Day>) {
+        (self.date.or(self.from), self.date.or(self.to))
+    }
 }
 
 impl Args {
     /// The command, also when none was given.
     #[must_use]
     pub fn command(&self) -> Command {
-        self.command.unwrap_or(Command::Serve)
+        self.command.clone().unwrap_or(Command::Serve)
     }
 
     /// What the flags say about the configuration.
@@ -146,6 +201,10 @@ mod tests {
             ("rowhook --config", 2),
             ("rowhook --output=", 2),
             ("rowhook check more", 2),
+            ("rowhook verify --help", 0),
+            ("rowhook verify --source ../x", 2),
+            ("rowhook verify --date 2026-11-31", 2),
+            ("rowhook verify --date 2026-11-30 --to 2026-11-30", 2),
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), code, "{line}");
         }
@@ -157,6 +216,7 @@ mod tests {
             "rowhook --help",
             "rowhook serve --help",
             "rowhook check --help",
+            "rowhook verify --help",
         ] {
             let help = parse(line).unwrap_err().to_string();
             for part in [

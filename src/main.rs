@@ -1,11 +1,15 @@
 //! The program: arguments, settings, logging; all else is in the library.
 
 use clap::Parser as _;
-use rowhook::cli::{Args, Command};
+use rowhook::cli::{Args, Command, Verify};
 use rowhook::config::{self, Overrides, Settings};
+use rowhook::engine;
+use rowhook::layout::Layout;
 use rowhook::serve::{self, Parts};
+use rowhook::verify::{self, ProgressLine};
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Wrong usage or configuration.
 const WRONG: u8 = 2;
@@ -25,6 +29,44 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::FAILURE,
         },
         Command::Serve => serve(settings, args.overrides()),
+        Command::Verify(wanted) => verify(&settings, &wanted),
+    }
+}
+
+fn verify(settings: &Settings, wanted: &Verify) -> ExitCode {
+    let rules = engine::follow_options(settings);
+    let options = verify::Options {
+        sources: rules.sources,
+        others: rules.others,
+        part_rows: rules.part_rows,
+        source: wanted.source.clone(),
+        days: wanted.days(),
+        pause: Duration::from_millis(250),
+    };
+    let disk = Parts::real().disk;
+    let mut line = ProgressLine::new(std::io::stderr().is_terminal());
+    let outcome = verify::verify(
+        &disk,
+        &Layout::new(&settings.output),
+        &options,
+        &mut |done, total| line.tell(done, total),
+    );
+    line.clear();
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(WRONG);
+        }
+    };
+    let text = if wanted.json {
+        report.json() + "\n"
+    } else {
+        report.to_string()
+    };
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) if !report.has_differences() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }
 

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
     ("config", &["event"]),
-    ("cli", &["config"]),
+    ("cli", &["event", "config"]),
     ("layout", &["event"]),
     ("flatten", &["event", "json"]),
     ("journal", &["event", "disk", "layout"]),
@@ -19,6 +19,10 @@ const LAYERS: [(&str, &[&str]); 17] = [
         &["event", "disk", "layout", "flatten", "journal", "table"],
     ),
     ("read", &["event", "disk", "layout", "flatten", "table"]),
+    (
+        "verify",
+        &["event", "disk", "layout", "flatten", "journal", "table"],
+    ),
     ("receive", &["event", "json", "journal"]),
     (
         "engine",
@@ -39,7 +43,12 @@ const LAYERS: [(&str, &[&str]); 17] = [
             "event", "config", "disk", "layout", "journal", "follow", "receive", "engine", "http",
         ],
     ),
-    ("main", &["cli", "config", "disk", "serve"]),
+    (
+        "main",
+        &[
+            "cli", "config", "disk", "layout", "engine", "serve", "verify",
+        ],
+    ),
     ("lib", &[]),
 ];
 

@@ -32,3 +32,4 @@ mod reload;
 mod restarts;
 mod server;
 mod starting;
+mod verify;
