@@ -13,6 +13,7 @@ mod edits;
 mod feeds;
 mod files;
 mod flatten;
+mod flips;
 mod flood;
 mod killing;
 mod kills;
