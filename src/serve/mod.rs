@@ -3,7 +3,7 @@
 //!
 //! - [`open`]: what is opened before anything is served, and closed again
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
-//! - [`signals`]: when to stop
+//! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
