@@ -49,7 +49,7 @@ fn said(place: &Place, args: &[&str]) -> String {
     )
 }
 
-fn json(place: &Place, args: &[&str]) -> Value {
+fn report_of(place: &Place, args: &[&str]) -> Value {
     let (_, said, _) = run(place, &[&["--json"], args].concat());
     serde_json::from_str(&said).expect("JSON")
 }
@@ -84,9 +84,27 @@ fn change(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replacen(from, to, 1)).expect("a file");
 }
 
+/// Every file and folder below, with what tells one version from another.
+fn listing(dir: &Path) -> Vec<(PathBuf, u64, std::time::SystemTime)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let meta = fs::symlink_metadata(&path).expect("a file");
+        if meta.is_dir() {
+            found.extend(listing(&path));
+        }
+        found.push((path, meta.len(), meta.modified().expect("a time")));
+    }
+    found.sort();
+    found
+}
+
 #[test]
 fn a_directory_that_is_whole() {
     let place = stopped();
+    let before = listing(&place.output());
+    assert_eq!(run(&place, &[]).0, Some(0));
+    assert_eq!(listing(&place.output()), before, "it wrote something");
     insta::assert_snapshot!(said(&place, &[]), @r##"
     4 events in 3 segments, 4 tables with 4 rows: no damage, no edits, no notes
     exit 0
@@ -94,7 +112,7 @@ fn a_directory_that_is_whole() {
     let server = place.start_with(CONFIG);
     assert_eq!(server.post_to("orders", br#"{"a":"7"}"#, &[]).status, 200);
     assert_eq!(server.get("/exports/orders/today.csv").status, 200);
-    let report = json(&place, &[]);
+    let report = report_of(&place, &[]);
     assert_eq!(
         (&report["damage"], &report["edits"]),
         (&0.into(), &0.into())
@@ -196,7 +214,7 @@ fn rows_that_are_missing_or_too_many() {
 
     // Twenty of a file are told, and the rest counted.
     fs::write(&table, text.replace(",1", ",2").replace(",3", ",4")).expect("a file");
-    let report = json(&place, &[]);
+    let report = report_of(&place, &[]);
     assert_eq!(report["findings"].as_array().expect("a list").len(), 20);
     assert_eq!(report["omitted"]["csv/orders/2020-01-01.csv"], 2);
     assert_eq!(report["edits"], 22);
@@ -328,7 +346,7 @@ fn other_rules_are_a_note() {
     exit 0
     "##);
     change(&path(&place, "csv/orders/2020-01-01.csv"), "x;", "y;");
-    let report = json(&place, &["--date", "2020-01-01"]);
+    let report = report_of(&place, &["--date", "2020-01-01"]);
     assert_eq!(
         report["findings"][1]["what"],
         "the file is not what it was when its day was closed"
@@ -382,7 +400,7 @@ fn tables_that_are_not_written_yet() {
 fn the_json_document() {
     let place = stopped();
     change(&path(&place, "csv/orders/2020-01-01.csv"), ",2,", ",7,");
-    let mut report = json(&place, &["--source", "orders", "--date", "2020-01-01"]);
+    let mut report = report_of(&place, &["--source", "orders", "--date", "2020-01-01"]);
     report["seconds"] = 0.into();
     report["output"] = "output".into();
     insta::assert_snapshot!(serde_json::to_string_pretty(&report).expect("JSON"), @r##"
@@ -417,7 +435,7 @@ fn the_json_document() {
     }
     "##);
     // Another source has nothing to do with it.
-    let report = json(&place, &["--source", "lessonly"]);
+    let report = report_of(&place, &["--source", "lessonly"]);
     assert_eq!(
         (&report["edits"], &report["events"]),
         (&0.into(), &4.into())
@@ -445,7 +463,7 @@ fn what_cannot_be_read_or_asked() {
     ] {
         fs::remove_file(path(&place, name)).expect("a file");
         fs::create_dir(path(&place, name)).expect("a folder");
-        let report = json(&place, &[]);
+        let report = report_of(&place, &[]);
         let of_file = |finding: &&Value| finding["file"] == name;
         let found = report["findings"]
             .as_array()
