@@ -56,7 +56,8 @@ fn verify(settings: &Settings, wanted: &Verify) -> ExitCode {
         Ok(report) => report,
         Err(error) => {
             eprintln!("error: {error}");
-            return ExitCode::from(WRONG);
+            let wrong = matches!(error, verify::VerifyError::Nothing(_));
+            return ExitCode::from(if wrong { WRONG } else { 1 });
         }
     };
     let text = if wanted.json {

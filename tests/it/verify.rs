@@ -474,6 +474,11 @@ fn what_cannot_be_read_or_asked() {
         assert!(what.contains("Is a directory"), "{name}: {what}");
     }
     assert_eq!(run(&place, &[]).0, Some(1));
+    fs::remove_dir_all(path(&place, "journal")).expect("a folder");
+    fs::write(path(&place, "journal"), "").expect("a file");
+    let (code, said, errors) = run(&place, &[]);
+    assert_eq!((code, said.as_str()), (Some(1), ""));
+    assert!(errors.contains("journal: cannot be read"), "{errors}");
 }
 
 /// Under load, with new columns all the time, it never tells of anything that is not so; and after a kill neither.
