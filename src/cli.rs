@@ -90,15 +90,9 @@ Example:
         /// Only the tables of source S [default: all]
         #[arg(long, value_name = "S", value_parser = SourceName::new)]
         source: Option<SourceName>,
-        /// Only the day D (YYYY-MM-DD)
-        #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
-        date: Option<Day>,
-        /// From the day D on [default: the first]
-        #[arg(long, value_name = "D")]
-        from: Option<Day>,
-        /// Up to the day D [default: the last]
-        #[arg(long, value_name = "D")]
-        to: Option<Day>,
+        /// Of which days.
+        #[command(flatten)]
+        days: Days,
     },
     /// Store events from files, as if they came as webhooks
     #[command(after_help = with_environment("\
@@ -119,6 +113,50 @@ Example:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Hold the tables against the journal, line by line and row by row; writes nothing
+    #[command(after_help = with_environment("\
+Example:
+  rowhook verify --config /etc/rowhook.toml --date 2026-11-23
+  May run while the server runs. Exits with 0 when all that was stored is there and every table is what the
+  journal gives, and with 1 when the journal is damaged or a table differs. `damage` is what nobody is seen to
+  have done, `edit` a file that rowhook did not leave like this; `other rules`, `not yet written`, `unfinished`
+  and `note` are told and change nothing.
+  With --json: output, events, segments, tables, rows, bytes, seconds, damage, edits, notes; findings, each with
+  kind, file, what and, where they apply, segment, line, offset, source, date, seq, row (1 is the first below the
+  header), column, expected, found, next (what to do); omitted, the number of differences beyond 20 by file."))]
+    Verify {
+        /// Print one JSON document
+        #[arg(long)]
+        json: bool,
+        /// Only the tables of source S; the journal is read all the same [default: all]
+        #[arg(long, value_name = "S", value_parser = SourceName::new)]
+        source: Option<SourceName>,
+        /// Of which days.
+        #[command(flatten)]
+        days: Days,
+    },
+}
+
+/// The days that a command is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Args)]
+pub struct Days {
+    /// Only the day D (YYYY-MM-DD)
+    #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
+    date: Option<Day>,
+    /// From the day D on [default: the first]
+    #[arg(long, value_name = "D")]
+    from: Option<Day>,
+    /// Up to the day D [default: the last]
+    #[arg(long, value_name = "D")]
+    to: Option<Day>,
+}
+
+impl Days {
+    /// The first and last day, where there is one.
+    #[must_use]
+    pub fn bounds(self) -> (Option<Day>, Option<Day>) {
+        (self.date.or(self.from), self.date.or(self.to))
+    }
 }
 
 impl Args {
@@ -191,6 +229,10 @@ mod tests {
             ("rowhook import x", 2),
             ("rowhook rebuild --date 2026-11-31", 2),
             ("rowhook rebuild --date 2026-11-30 --to 2026-11-30", 2),
+            ("rowhook verify --help", 0),
+            ("rowhook verify --source ../x", 2),
+            ("rowhook verify --date 2026-11-31", 2),
+            ("rowhook verify --date 2026-11-30 --to 2026-11-30", 2),
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), code, "{line}");
         }
@@ -204,6 +246,7 @@ mod tests {
             "rowhook check --help",
             "rowhook rebuild --help",
             "rowhook import --help",
+            "rowhook verify --help",
         ] {
             let help = parse(line).unwrap_err().to_string();
             for part in [

@@ -1,7 +1,7 @@
 //! Every name below the output directory, in one place. Touches no disk.
 
 use crate::event::{Day, SourceName};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The output directory and where everything is in it.
 #[derive(Debug, Clone)]
@@ -14,6 +14,12 @@ impl Layout {
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
+    }
+
+    /// The output directory.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Every event, one JSON object a line.
@@ -131,6 +137,15 @@ pub fn csv_name(day: Day, part: u32) -> String {
     }
 }
 
+/// The day and number of a name that [`csv_name`] makes.
+#[must_use]
+pub fn csv_of_name(name: &str) -> Option<(Day, u32)> {
+    let stem = name.strip_suffix(".csv")?;
+    let (day, part) = stem.split_once('.').unwrap_or((stem, "1"));
+    let (day, part) = (day.parse().ok()?, part.parse().ok()?);
+    (part > 0 && csv_name(day, part) == name).then_some((day, part))
+}
+
 /// The name of the `nth` journal segment of a day.
 #[must_use]
 pub fn segment_name(day: Day, nth: u32) -> String {
@@ -153,6 +168,22 @@ pub fn segment_of_name(name: &str) -> Option<(Day, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn csv_names() {
+        let day = "2026-11-23".parse().unwrap();
+        assert_eq!(csv_of_name("2026-11-23.csv"), Some((day, 1)));
+        assert_eq!(csv_of_name("2026-11-23.12.csv"), Some((day, 12)));
+        for bad in [
+            "2026-11-23.0.csv",
+            "2026-11-23.1.csv",
+            "2026-11-23.edited-120000.csv",
+            ".2026-11-23.csv.new",
+            "2026-11-23 copy.csv",
+        ] {
+            assert_eq!(csv_of_name(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn segment_names() {

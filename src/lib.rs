@@ -15,6 +15,7 @@
 //! - [`flatten`]: from a payload to the cells of a row
 //! - [`table`]: one day's CSV files
 //! - [`read`]: from tables to what people download
+//! - [`verify`]: holds tables and journal against each other
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
 
@@ -34,3 +35,4 @@ pub mod read;
 pub mod receive;
 pub mod serve;
 pub mod table;
+pub mod verify;

@@ -4,10 +4,15 @@ use clap::Parser as _;
 use rowhook::cli::{Args, Command};
 use rowhook::config::{self, Overrides, Settings};
 use rowhook::control::ask::{Ask, AskError, Outcome};
+use rowhook::engine;
+use rowhook::event::{Day, SourceName};
+use rowhook::layout::Layout;
 use rowhook::serve::{self, Parts, Worker};
+use rowhook::verify::{self, ProgressLine};
 use std::io::{BufReader, BufWriter, IsTerminal as _, Stdout, Write as _, stderr, stdout};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Wrong usage or configuration.
 const WRONG: u8 = 2;
@@ -16,7 +21,9 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let load = match args.command() {
         Command::Serve | Command::Check => config::load,
-        Command::Rebuild { .. } | Command::Import { .. } => config::load_without_secrets,
+        Command::Verify { .. } | Command::Rebuild { .. } | Command::Import { .. } => {
+            config::load_without_secrets
+        }
     };
     let settings = match load(&args.overrides(), &|name| std::env::var_os(name)) {
         Ok(settings) => settings,
@@ -36,19 +43,16 @@ fn main() -> ExitCode {
             }
         }
         Command::Serve => serve(settings, args.overrides()),
-        Command::Rebuild {
-            source,
-            date,
-            from,
-            to,
-        } => ask(settings, |ask| {
-            ask.rebuild(source, date.or(from), date.or(to))
-        }),
+        Command::Rebuild { source, days } => {
+            let (from, to) = days.bounds();
+            ask(settings, |ask| ask.rebuild(source, from, to))
+        }
         Command::Import {
             source,
             again,
             files,
         } => ask(settings, |ask| ask.import(&source, &files, again)),
+        Command::Verify { json, source, days } => verify(&settings, json, source, days.bounds()),
     }
 }
 
@@ -80,6 +84,49 @@ fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskEr
             eprintln!("error: {error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+fn verify(
+    settings: &Settings,
+    json: bool,
+    source: Option<SourceName>,
+    days: (Option<Day>, Option<Day>),
+) -> ExitCode {
+    let rules = engine::follow_options(settings);
+    let options = verify::Options {
+        sources: rules.sources,
+        others: rules.others,
+        part_rows: rules.part_rows,
+        source,
+        days,
+        pause: Duration::from_millis(250),
+    };
+    let disk = Parts::real().disk;
+    let mut line = ProgressLine::new(stderr().is_terminal());
+    let outcome = verify::verify(
+        &disk,
+        &Layout::new(&settings.output),
+        &options,
+        &mut |done, total| line.tell(done, total),
+    );
+    line.clear();
+    let report = match outcome {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let wrong = matches!(error, verify::VerifyError::Nothing(_));
+            return ExitCode::from(if wrong { WRONG } else { 1 });
+        }
+    };
+    let text = if json {
+        report.json() + "\n"
+    } else {
+        report.to_string()
+    };
+    match stdout().write_all(text.as_bytes()) {
+        Ok(()) if !report.has_differences() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
     }
 }
 

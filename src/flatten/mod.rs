@@ -52,6 +52,22 @@ impl Rules {
         )
     }
 
+    /// The rules that a fingerprint stands for; nothing when another release of these modules made it.
+    #[must_use]
+    pub fn parse(fingerprint: &str) -> Option<Self> {
+        fn value<T: std::str::FromStr>(word: Option<&str>, name: &str) -> Option<T> {
+            word?.strip_prefix(name)?.parse().ok()
+        }
+        let mut words = fingerprint.split(' ').skip(2);
+        let rules = Self {
+            preset: Self::preset_of(fingerprint)?,
+            columns_max: value(words.next(), "columns_max=")?,
+            guard: value(words.next(), "guard=")?,
+            bom: value(words.next(), "bom=")?,
+        };
+        (rules.fingerprint() == fingerprint).then_some(rules)
+    }
+
     /// The preset that a fingerprint names.
     #[must_use]
     pub fn preset_of(fingerprint: &str) -> Option<Preset> {

@@ -258,3 +258,23 @@ fn a_hundred_thousand_repeats_end_soon() {
     );
     assert_eq!(csv.lines().next().unwrap().split(',').count(), 50);
 }
+
+#[test]
+fn rules_are_read_back_from_their_fingerprint() {
+    for rules in [
+        rules(Preset::Lessonly),
+        Rules {
+            columns_max: 7,
+            guard: false,
+            bom: true,
+            ..rules(Preset::Generic)
+        },
+    ] {
+        let text = rules.fingerprint();
+        assert_eq!(Rules::parse(&text), Some(rules));
+        assert_eq!(Rules::parse(&format!("{text} more=1")), None);
+        assert_eq!(Rules::parse(&text.replacen('1', "2", 1)), None);
+        assert_eq!(Rules::parse(&text.replace("guard=", "")), None);
+    }
+    assert_eq!(Rules::parse(""), None);
+}

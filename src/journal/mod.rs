@@ -6,11 +6,13 @@
 //! - [`seen`], `ids`, `window`: which events were stored lately, in memory and over restarts
 //! - [`writer`]: many events, one write, one sync
 //! - [`recovery`], `scan`: what a start finds, keeps, cuts or refuses
+//! - [`audit`]: all lines of a segment, and what is wrong with each
 //! - [`reader`]: from a position on, never past what is synced
 //! - [`refused`]: bodies that could not become events
 //!
 //! Does not know: what a payload holds, what a table is, who asked.
 
+pub mod audit;
 pub mod chain;
 mod ids;
 pub mod reader;

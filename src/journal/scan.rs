@@ -12,6 +12,7 @@ use crate::disk::{File, SharedDisk, read_range};
 use crate::event::{Id, Seq, Timestamp};
 use crate::layout::Layout;
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 /// What reading the journal brings together.
@@ -91,13 +92,7 @@ impl Found {
         } else {
             segment.bytes
         };
-        let mut lines = Lines {
-            file,
-            at: from,
-            end: file_end,
-            buffer: Vec::new(),
-            used: 0,
-        };
+        let mut lines = Lines::new(file, from..file_end);
         if from == 0 {
             lines.next().map_err(at(path))?;
             if segment.first_seq != self.last_seq.next() {
@@ -202,7 +197,7 @@ impl Found {
     /// An incomplete last batch may be followed by lines of its own only. A later batch, be it on the faulty line itself behind
     /// what is left of a line end, would mean that this one was acknowledged; an earlier one comes from no crash. Only a line
     /// that has its end counts: what a payload holds may look like a record, but never ends a line.
-    fn nothing_follows(
+    pub fn nothing_follows(
         lines: &mut Lines<'_>,
         batch: Seq,
         path: &Path,
@@ -230,18 +225,29 @@ impl Found {
 }
 
 /// The lines of a part of a file, without holding all of it.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     file: &'a dyn File,
     /// Offset of the next line.
-    at: u64,
+    pub at: u64,
     end: u64,
     buffer: Vec<u8>,
     used: usize,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// Those of `file` in `range`.
+    pub fn new(file: &'a dyn File, range: Range<u64>) -> Self {
+        Self {
+            file,
+            at: range.start,
+            end: range.end,
+            buffer: Vec::new(),
+            used: 0,
+        }
+    }
+
     /// The next line without its end, and whether it has one: the last line of a file may not.
-    fn next(&mut self) -> io::Result<Option<(&[u8], bool)>> {
+    pub fn next(&mut self) -> io::Result<Option<(&[u8], bool)>> {
         if self.at >= self.end {
             return Ok(None);
         }
@@ -269,7 +275,7 @@ impl Lines<'_> {
     }
 
     /// Reads on from where it stands, not from what it holds.
-    fn forget(&mut self) {
+    pub fn forget(&mut self) {
         self.buffer.clear();
         self.used = 0;
     }

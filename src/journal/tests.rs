@@ -1,6 +1,7 @@
 //! The journal on a directory of its own: what it writes, and what a start
 //! makes of it.
 
+mod audit;
 mod chain;
 mod commits;
 mod cuts;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
@@ -19,6 +19,10 @@ const LAYERS: [(&str, &[&str]); 18] = [
         &["event", "disk", "layout", "flatten", "journal", "table"],
     ),
     ("read", &["event", "disk", "layout", "flatten", "table"]),
+    (
+        "verify",
+        &["event", "disk", "layout", "flatten", "journal", "table"],
+    ),
     ("receive", &["event", "json", "journal"]),
     (
         "engine",
@@ -44,7 +48,12 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "control", "http",
         ],
     ),
-    ("main", &["cli", "config", "control", "disk", "serve"]),
+    (
+        "main",
+        &[
+            "event", "cli", "config", "control", "disk", "layout", "engine", "serve", "verify",
+        ],
+    ),
     ("lib", &[]),
 ];
 

@@ -1,7 +1,7 @@
 //! A disk in memory: nothing of it fails, and no input waits for a sync.
 
 use rowhook::disk::{Disk, File, Open, SharedFile, Stat};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,9 +124,13 @@ impl Disk for MemoryDisk {
 
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let files = inside(&self.files);
-        let inside_dir = files.keys().filter(|path| path.parent() == Some(dir));
-        let name = |path: &PathBuf| path.file_name().map(|n| n.to_string_lossy().into_owned());
-        Ok(inside_dir.filter_map(name).collect())
+        let below = |path: &PathBuf| -> Option<String> {
+            let first = path.strip_prefix(dir).ok()?.iter().next()?;
+            Some(first.to_string_lossy().into_owned())
+        };
+        // A folder is there once for all that is in it.
+        let names: BTreeSet<String> = files.keys().filter_map(below).collect();
+        Ok(names.into_iter().collect())
     }
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
