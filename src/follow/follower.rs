@@ -401,9 +401,9 @@ impl Follower {
     pub(super) fn trouble(&mut self, key: &Key, error: &TableError, clock: Instant) {
         match error {
             TableError::Changed => self.changed(key, clock),
-            TableError::Unsynced(error) => {
+            TableError::Unsynced(_) | TableError::Torn => {
                 if self.may_complain(key, clock) {
-                    tracing::error!(source = %key.0, day = %key.1, %error, "a table could not be synced; it is made anew");
+                    tracing::error!(source = %key.0, day = %key.1, %error, "a table's file cannot be trusted; it is made anew");
                 }
                 let _ = self.remake(key, Remake::Unsynced, clock);
             }

@@ -190,12 +190,12 @@ impl Refused {
             .and_then(|()| self.sync(end + text.len() as u64));
         if let Err(error) = outcome {
             tracing::error!(%error, "a refused body could not be kept");
-            // Nothing is known of what this descriptor wrote: the next body opens the file anew and cuts it here.
-            self.durable = self
-                .open
-                .take()
-                .map(|(day, _, bytes)| (day, bytes))
-                .or(self.durable);
+            // Nothing is known of what this descriptor wrote: the next body opens the file anew and cuts it here. It is cut now
+            // if that can be done, because the next body may belong to another day.
+            if let Some((day, file, bytes)) = self.open.take() {
+                let _ = file.set_len(bytes);
+                self.durable = Some((day, bytes));
+            }
             for (answer, body) in answers.iter_mut().zip(bodies) {
                 if fresh.contains(&body.id) {
                     *answer = Kept::Failed;

@@ -33,6 +33,9 @@ pub enum TableError {
     /// shows.
     #[error("the file could not be synced: {0}")]
     Unsynced(io::Error),
+    /// A crash left zeros among the rows.
+    #[error("a crash left zeros in the file")]
+    Torn,
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),

@@ -22,6 +22,8 @@ pub(super) struct Part {
     sum: Sum,
     /// Until here the file held something when it was opened again. Rows that belong there are compared, not written.
     pub compare_until: u64,
+    /// Whether zeros were found where rows belong.
+    holes: bool,
 }
 
 const PIECE: u64 = 256 * 1024;
@@ -48,6 +50,7 @@ impl Part {
             left,
             sum,
             compare_until: 0,
+            holes: false,
         })
     }
 
@@ -94,6 +97,7 @@ impl Part {
             left: now,
             sum,
             compare_until,
+            holes: false,
         }))
     }
 
@@ -141,6 +145,17 @@ impl Part {
             if !there.iter().zip(text).all(ours) {
                 return Err(TableError::Changed);
             }
+            self.holes |= there != text[..there.len()];
+        }
+        if self.holes {
+            // Not written to until all of it is known to be ours; and then it is made anew.
+            self.bytes += text.len() as u64;
+            self.rows += rows;
+            return if self.is_comparing() {
+                Ok(())
+            } else {
+                Err(TableError::Torn)
+            };
         }
         // What is there already is written too: the process that wrote it may have died before its sync, or its sync may have
         // failed, and then it is in memory only.
@@ -153,6 +168,9 @@ impl Part {
     }
 
     /// All that belongs in the file is in it: what else is in it is somebody else's, but for the zeros that a crash leaves.
+    ///
+    /// # Errors
+    /// [`TableError::Changed`], or [`TableError::Torn`] when a crash left zeros in what is ours.
     pub fn settle(&mut self) -> Result<(), TableError> {
         if self.is_comparing() {
             let (mut piece, mut at) = (Vec::new(), self.bytes);
@@ -170,8 +188,13 @@ impl Part {
                 }
                 at += piece.len() as u64;
             }
-            self.file.set_len(self.bytes)?;
-            self.left = self.file.stat()?;
+            if !self.holes {
+                self.file.set_len(self.bytes)?;
+                self.left = self.file.stat()?;
+            }
+        }
+        if self.holes {
+            return Err(TableError::Torn);
         }
         self.compare_until = 0;
         Ok(())
