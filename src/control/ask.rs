@@ -6,7 +6,7 @@ use super::protocol::{Answer, Chunk, Command, Item, get, put};
 use super::session::CHUNK_ITEMS_MAX;
 use crate::event::{Day, SourceName};
 use std::collections::BTreeMap;
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 use std::path::PathBuf;
 
 /// What became of a command.
@@ -90,7 +90,7 @@ impl<R: BufRead, W: Write, O: Write> Ask<R, W, O> {
                         }
                         Err(why) => {
                             failed += 1;
-                            format!("failed, and is tried again by itself: {why}")
+                            format!("failed: {why}")
                         }
                     };
                     writeln!(self.out, "{source} {day}: {what}")?;
@@ -215,8 +215,13 @@ impl<R: BufRead, W: Write, O: Write> Importing<R, W, O> {
         let read = if name == "-" {
             items::read(&mut io::stdin().lock(), source.as_str(), &mut then)
         } else {
+            // As long as it is now: it may be the journal that it is imported into.
             let file = std::fs::File::open(path).map_err(at)?;
-            let mut file = io::BufReader::with_capacity(1 << 20, file);
+            let bytes = match file.metadata().map_err(at)? {
+                data if data.is_file() => data.len(),
+                _ => u64::MAX,
+            };
+            let mut file = io::BufReader::with_capacity(1 << 20, file).take(bytes);
             items::read(&mut file, source.as_str(), &mut then)
         };
         match broken {

@@ -7,13 +7,13 @@ use crate::config::{Identity, Source};
 use crate::engine::{Engine, Live};
 use crate::event::{Day, Id, SourceName, Timestamp};
 use crate::journal::refused::{Kept, RefusedBody};
-use crate::journal::{Earlier, Event, Events, Incoming, Reader, Verdict, record};
+use crate::journal::{Cursor, Earlier, Event, Events, Incoming, Reader, Verdict, record};
 use crate::receive::identity::{self, Same, identify};
 use crate::receive::{Delivery, Parsed, Permit, Refusal, parse};
 use base64::Engine as _;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -34,10 +34,13 @@ pub(super) struct Import<'e> {
     again: bool,
     /// The ids of the source's events in the journal when it began, in order: 16 bytes each.
     kept: Vec<Id>,
-    /// Those that were stored since.
-    stored: HashSet<Id>,
+    /// How often each came since, by this import or others.
+    since: HashMap<Id, usize>,
+    /// Up to where that is known.
+    read: Cursor,
     /// Where equal events are events of their own: how often each id came.
     came: HashMap<Id, usize>,
+    _alone: Alone<'e>,
     /// The days that got rows.
     days: Option<(Day, Day)>,
 }
@@ -46,7 +49,6 @@ pub(super) struct Import<'e> {
 struct Ready {
     incoming: Incoming,
     permit: Permit,
-    ids: Vec<Id>,
 }
 
 impl<'e> Import<'e> {
@@ -68,20 +70,26 @@ impl<'e> Import<'e> {
                 known.join(", ")
             ));
         };
-        let kept = if again {
-            Vec::new()
-        } else {
-            kept_ids(engine, source)
-                .map_err(|error| format!("the journal cannot be read: {error}"))?
-        };
+        // Two that count the same events at once would each count without the other.
+        let alone = Alone::with(engine, source)
+            .ok_or_else(|| format!("another import into `{source}` is still under way"))?;
+        let mut kept = Vec::new();
+        let mut read = Cursor::default();
+        if !again {
+            read_ids(engine, source, &mut read, |id| kept.push(id))
+                .map_err(|error| unreadable(&error))?;
+        }
+        kept.sort_unstable();
         Ok(Self {
             engine,
             live,
             source: found,
             again,
             kept,
-            stored: HashSet::new(),
+            since: HashMap::new(),
+            read,
             came: HashMap::new(),
+            _alone: alone,
             days: None,
         })
     }
@@ -91,8 +99,14 @@ impl<'e> Import<'e> {
     /// # Errors
     /// Why it cannot go on, for a person. What was stored before is stored.
     pub fn take(&mut self, items: Vec<Item>) -> Result<Answer, String> {
+        if !self.again {
+            let (since, source) = (&mut self.since, &self.source.name);
+            let mut count = |id| *since.entry(id).or_default() += 1;
+            read_ids(self.engine, source, &mut self.read, &mut count)
+                .map_err(|error| unreadable(&error))?;
+        }
         let (mut duplicates, mut refused, mut ready) = (0, Vec::new(), Vec::new());
-        let mut taken: HashSet<Id> = HashSet::new();
+        let mut taken: HashMap<Id, usize> = HashMap::new();
         for (nth, item) in items.into_iter().enumerate() {
             match self.prepare(&item, &mut taken, &mut duplicates) {
                 Ok(Some(next)) => ready.push(next),
@@ -112,7 +126,7 @@ impl<'e> Import<'e> {
     fn prepare(
         &mut self,
         item: &Item,
-        taken: &mut HashSet<Id>,
+        taken: &mut HashMap<Id, usize>,
         duplicates: &mut u64,
     ) -> Result<Option<Ready>, (String, bool)> {
         let body = base64::engine::general_purpose::STANDARD
@@ -131,7 +145,8 @@ impl<'e> Import<'e> {
             );
             return Err((why, false));
         }
-        let permit = self.permit(body.len());
+        // Nothing of the budget of requests: an import holds a chunk at a time, and waits for nobody.
+        let permit = self.engine.waiting.permit();
         let parsed = match parse(body, item.form, depth_max) {
             Ok(parsed) => parsed,
             Err((why, body)) => {
@@ -141,16 +156,13 @@ impl<'e> Import<'e> {
         };
         let mut events: Vec<Event> = self.events(&parsed, item).all().to_vec();
         let all = events.len();
-        if self.counts() {
-            events.retain(|event| self.is_one_more(event.id));
-        } else if !self.again {
-            events.retain(|event| !self.is_there(event.id) && taken.insert(event.id));
+        if !self.again {
+            events.retain(|event| self.is_new(event.id, taken));
         }
         *duplicates += (all - events.len()) as u64;
         if events.is_empty() {
             return Ok(None);
         }
-        let ids = events.iter().map(|event| event.id).collect();
         let earlier = item.record.and_then(|record| self.earlier(record));
         Ok(Some(Ready {
             incoming: Incoming {
@@ -161,7 +173,6 @@ impl<'e> Import<'e> {
                 earlier,
             },
             permit,
-            ids,
         }))
     }
 
@@ -175,7 +186,7 @@ impl<'e> Import<'e> {
         let events = identify(&self.engine.id_key, &self.source.name, same, parsed);
         let from_header = matches!(self.source.identity, Identity::Header(_) | Identity::Off);
         match (item.record, events.all()) {
-            (Some(record), [event]) if from_header || self.is_there(record.id) => {
+            (Some(record), [event]) if from_header || self.count_of(record.id) > 0 => {
                 Events::One([Event {
                     id: record.id,
                     payload: event.payload.clone(),
@@ -190,16 +201,27 @@ impl<'e> Import<'e> {
         !self.again && self.source.identity == Identity::Off
     }
 
-    fn is_one_more(&mut self, id: Id) -> bool {
-        let came = self.came.entry(id).or_default();
-        *came += 1;
-        let before = self.kept.partition_point(|kept| *kept < id);
-        let there = self.kept[before..].iter().take_while(|kept| **kept == id);
-        *came > there.count()
+    /// Whether the event is to be stored: `taken` is what the chunk has stored already.
+    fn is_new(&mut self, id: Id, taken: &mut HashMap<Id, usize>) -> bool {
+        let there = self.count_of(id) + taken.get(&id).copied().unwrap_or(0);
+        let is_new = if self.counts() {
+            let came = self.came.entry(id).or_default();
+            *came += 1;
+            *came > there
+        } else {
+            there == 0
+        };
+        if is_new {
+            *taken.entry(id).or_default() += 1;
+        }
+        is_new
     }
 
-    fn is_there(&self, id: Id) -> bool {
-        self.stored.contains(&id) || self.kept.binary_search(&id).is_ok()
+    /// How often the journal has the id.
+    fn count_of(&self, id: Id) -> usize {
+        let from = self.kept.partition_point(|kept| *kept < id);
+        let until = self.kept.partition_point(|kept| *kept <= id);
+        until - from + self.since.get(&id).copied().unwrap_or(0)
     }
 
     /// When a record was received, unless that is still to come: then it comes now.
@@ -217,15 +239,6 @@ impl<'e> Import<'e> {
             at,
             day: day.min(now.day(zone)),
         })
-    }
-
-    /// Waits until there is room for so many bytes.
-    fn permit(&self, bytes: usize) -> Permit {
-        let mut permit = self.engine.waiting.permit();
-        while permit.grow(bytes).is_err() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        permit
     }
 
     /// Keeps a body that gives no events, as a webhook's.
@@ -254,7 +267,7 @@ impl<'e> Import<'e> {
             let mut answers = Vec::with_capacity(ready.len());
             for one in ready {
                 let (reply, verdict) = oneshot::channel();
-                let (copy, ids) = (one.incoming.clone(), one.ids);
+                let copy = one.incoming.clone();
                 let delivery = Delivery {
                     incoming: one.incoming,
                     permit: one.permit,
@@ -266,10 +279,10 @@ impl<'e> Import<'e> {
                             .into(),
                     );
                 }
-                answers.push((verdict, copy, ids));
+                answers.push((verdict, copy));
             }
             ready = Vec::new();
-            for (verdict, incoming, ids) in answers {
+            for (verdict, incoming) in answers {
                 match verdict.blocking_recv() {
                     Ok(Verdict::Stored {
                         stored: now,
@@ -277,12 +290,11 @@ impl<'e> Import<'e> {
                     }) => {
                         stored += now as u64;
                         *duplicates += known as u64;
-                        self.note(&incoming, ids);
+                        self.note(&incoming);
                     }
                     Ok(Verdict::Failed) | Err(_) => ready.push(Ready {
-                        permit: self.permit(incoming.text.len()),
+                        permit: self.engine.waiting.permit(),
                         incoming,
-                        ids,
                     }),
                 }
             }
@@ -294,14 +306,11 @@ impl<'e> Import<'e> {
         Err("the journal cannot be written; make room or look at the log, then run the same command again".into())
     }
 
-    fn note(&mut self, incoming: &Incoming, ids: Vec<Id>) {
+    fn note(&mut self, incoming: &Incoming) {
         let now = || Timestamp::now().day(self.live.settings.timezone);
         let day = incoming.earlier.map_or_else(now, |earlier| earlier.day);
         let (first, last) = self.days.unwrap_or((day, day));
         self.days = Some((first.min(day), last.max(day)));
-        if !self.again && !self.counts() {
-            self.stored.extend(ids);
-        }
     }
 
     /// Waits until the tables have all that was stored.
@@ -317,24 +326,58 @@ impl<'e> Import<'e> {
     }
 }
 
-/// The ids of all events of `source` that the journal holds, in order.
-fn kept_ids(engine: &Engine, source: &SourceName) -> io::Result<Vec<Id>> {
+/// Hands the ids of the events of `source` to `then`, from the cursor on up to what is synced.
+fn read_ids(
+    engine: &Engine,
+    source: &SourceName,
+    cursor: &mut Cursor,
+    mut then: impl FnMut(Id),
+) -> io::Result<()> {
     let mut reader = Reader::new(engine.disk.clone(), engine.journal.clone());
-    let (mut cursor, end) = (crate::journal::Cursor::default(), engine.journal.end().0);
-    let mut ids = Vec::new();
-    while let Some(block) = reader.next(&mut cursor, end, BLOCK_BYTES)? {
-        for line in block
-            .lines
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.is_empty())
-        {
+    let end = engine.journal.end().0;
+    while let Some(block) = reader.next(cursor, end, BLOCK_BYTES)? {
+        let lines = block.lines.split(|&b| b == b'\n');
+        for line in lines.filter(|line| !line.is_empty()) {
             let record = record::parse(line)
                 .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
             if record.source == source.as_str() {
-                ids.push(record.id());
+                then(record.id());
             }
         }
     }
-    ids.sort_unstable();
-    Ok(ids)
+    Ok(())
+}
+
+fn unreadable(error: &io::Error) -> String {
+    format!("the journal cannot be read: {error}")
+}
+
+/// That no other import into the source is under way, as long as this lives.
+struct Alone<'e> {
+    engine: &'e Engine,
+    source: SourceName,
+}
+
+impl<'e> Alone<'e> {
+    fn with(engine: &'e Engine, source: &SourceName) -> Option<Self> {
+        let mut imports = engine
+            .imports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        imports.insert(source.clone()).then(|| Self {
+            engine,
+            source: source.clone(),
+        })
+    }
+}
+
+impl Drop for Alone<'_> {
+    fn drop(&mut self) {
+        let mut imports = self
+            .engine
+            .imports
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        imports.remove(&self.source);
+    }
 }

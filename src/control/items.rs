@@ -3,7 +3,7 @@
 //! the line or element at hand.
 
 use super::protocol::{Item, Kept};
-use crate::event::Day;
+use crate::event::{Day, Timestamp};
 use crate::journal::record;
 use crate::journal::segment::FirstLine;
 use base64::Engine as _;
@@ -25,12 +25,17 @@ pub enum Found {
     Bad(usize, String),
 }
 
-/// A line of a rejected file.
+/// A line of a rejected file, exactly as such a file has it.
 #[derive(Deserialize)]
-struct Rejected<'a> {
+#[serde(deny_unknown_fields)]
+struct Rejected {
+    #[serde(rename = "id")]
+    _id: String,
+    #[serde(rename = "received_at")]
+    _received_at: Timestamp,
     source: String,
-    #[serde(borrow)]
-    reason: &'a RawValue,
+    #[serde(rename = "reason")]
+    _reason: String,
     status: u16,
     content_type: Option<String>,
     body: Option<String>,
@@ -70,7 +75,22 @@ pub fn read(
         // A line that is no value by itself is the beginning of one that goes over many: then the whole file is.
         let whole = serde_json::from_slice::<IgnoredAny>(text).is_ok();
         if is_first && !whole && matches!(text[0], b'{' | b'[') && !from.fill_buf()?.is_empty() {
-            return read_whole(io::Cursor::new(line).chain(from), then);
+            let mut next = Vec::new();
+            from.by_ref()
+                .take(LINE_BYTES_MAX)
+                .read_until(b'\n', &mut next)?;
+            let is_value = serde_json::from_slice::<IgnoredAny>(next.trim_ascii()).is_ok();
+            if text.len() == 1 || !is_value {
+                let begun = io::Cursor::new(line).chain(io::Cursor::new(next));
+                return read_whole(begun.chain(from), then);
+            }
+            // The first line is torn; those behind it are lines.
+            then(Found::Item(body(text, false, None), number))?;
+            number += 1;
+            if let Some(found) = of_line(next.trim_ascii(), number, source, &mut day) {
+                then(found)?;
+            }
+            continue;
         }
         if is_first && text[0] == b'[' && from.fill_buf()?.is_empty() {
             return read_whole(io::Cursor::new(line), then);
@@ -98,7 +118,9 @@ fn body(text: &[u8], form: bool, record: Option<Kept>) -> Item {
 
 /// What a line gives: nothing if it is the first line of a segment.
 fn of_line(text: &[u8], number: usize, source: &str, day: &mut Option<Day>) -> Option<Found> {
-    if let Ok(first) = serde_json::from_slice::<FirstLine>(text) {
+    if let Ok(first) = serde_json::from_slice::<FirstLine>(text)
+        && first.encode().trim_ascii_end() == text
+    {
         *day = Some(first.day);
         return None;
     }
@@ -116,21 +138,27 @@ fn of_line(text: &[u8], number: usize, source: &str, day: &mut Option<Day>) -> O
             Err(error) => Found::Bad(number, format!("a journal's record, but {error}")),
         });
     }
-    if let Ok(rejected) = serde_json::from_slice::<Rejected<'_>>(text) {
+    if let Some(rejected) = rejected_of(text) {
         return Some(of_rejected(rejected, text, number, source));
     }
     Some(Found::Item(body(text, false, None), number))
 }
 
+fn rejected_of(text: &[u8]) -> Option<Rejected> {
+    let digits = text.strip_prefix(b"{\"id\":\"")?.get(..32)?;
+    digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
+    serde_json::from_slice(text).ok()
+}
+
 /// A rejected body as it came. An event may look like one: only with exactly one body it is taken for one.
-fn of_rejected(rejected: Rejected<'_>, text: &[u8], number: usize, source: &str) -> Found {
+fn of_rejected(rejected: Rejected, text: &[u8], number: usize, source: &str) -> Found {
     let Rejected {
         source: of,
         content_type,
         body: plain,
         body_base64,
         status,
-        reason,
+        ..
     } = rejected;
     let bytes = match (plain, body_base64) {
         (Some(text), None) => Some(text.into_bytes()),
@@ -140,9 +168,6 @@ fn of_rejected(rejected: Rejected<'_>, text: &[u8], number: usize, source: &str)
     let (Some(bytes), 400 | 422) = (bytes, status) else {
         return Found::Item(body(text, false, None), number);
     };
-    if !reason.get().starts_with('"') {
-        return Found::Item(body(text, false, None), number);
-    }
     if of != source {
         return Found::Other(of);
     }
@@ -190,7 +215,10 @@ fn read_whole(
     match outcome {
         Ok(()) => Ok(()),
         Err(error) if error.is_io() => Err(error.into()),
-        Err(error) => then(Found::Bad(error.line(), format!("not JSON: {error}"))),
+        Err(error) => then(Found::Bad(
+            error.line(),
+            format!("not JSON: {error}; nothing behind this place was read"),
+        )),
     }
 }
 

@@ -61,7 +61,10 @@ fn rebuild(
     let Ok(mut rebuilt) = engine.tables.rebuild(source, first..=last) else {
         return put(out, &Answer::Failed("rowhook is stopping".into()));
     };
-    while let Some(table) = rebuilt.blocking_recv() {
+    while let Some(message) = rebuilt.blocking_recv() {
+        let Some(table) = message else {
+            return put(out, &Answer::Done);
+        };
         let answer = Answer::Table {
             source: table.source,
             day: table.day,
@@ -71,7 +74,8 @@ fn rebuild(
         };
         put(out, &answer)?;
     }
-    put(out, &Answer::Done)
+    let why = "rowhook is stopping; run the same command again for the tables that are left";
+    put(out, &Answer::Failed(why.into()))
 }
 
 fn take(mut import: Import<'_>, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
@@ -79,7 +83,11 @@ fn take(mut import: Import<'_>, from: &mut impl BufRead, to: &mut impl Write) ->
     let mut line = Vec::new();
     // A stream that ends before it says so was cut off: what was stored is stored.
     while let Some(Chunk::Items(count)) = get(from, &mut line)? {
-        let mut items = Vec::with_capacity(count.min(CHUNK_ITEMS_MAX));
+        if count > CHUNK_ITEMS_MAX {
+            let why = format!("a chunk of {count} items; the limit is {CHUNK_ITEMS_MAX}");
+            return put(to, &Answer::Failed(why));
+        }
+        let mut items = Vec::with_capacity(count);
         for _ in 0..count {
             match get::<Item>(from, &mut line)? {
                 Some(item) => items.push(item),

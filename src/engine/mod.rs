@@ -15,14 +15,15 @@ pub use slot::Slot;
 
 use crate::config::Settings;
 use crate::disk::SharedDisk;
-use crate::event::{Day, IdKey, Timestamp};
+use crate::event::{Day, IdKey, SourceName, Timestamp};
 use crate::follow::Handle;
 use crate::journal::{Health, Options, Shared};
 use crate::layout::Layout;
 use crate::read::Changes;
 use crate::receive::{Delivery, Queue, Refusal, Waiting};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 /// What runs; one for all.
 pub struct Engine {
@@ -42,6 +43,8 @@ pub struct Engine {
     pub tables: Handle,
     /// What is known of files that somebody may have changed.
     pub changes: Changes,
+    /// The sources that events are imported into at the moment.
+    pub imports: Mutex<BTreeSet<SourceName>>,
     /// What all requests may hold together.
     pub waiting: Arc<Waiting>,
     /// Set when it is about to stop.
@@ -88,6 +91,7 @@ impl Engine {
             deliveries: Arc::default(),
             refusals: Arc::default(),
             changes: Changes::default(),
+            imports: Mutex::default(),
             waiting: Waiting::new(live.settings.limits.waiting_bytes_max),
             draining: AtomicBool::new(false),
             journal_options: Arc::default(),

@@ -9,7 +9,7 @@ use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Rules;
 use crate::journal::{Cursor, Health, Reader, Shared};
-use crate::layout::Layout;
+use crate::layout::{Layout, csv_of_name};
 use crate::table::{Checkpoint, Table, TableError};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -407,7 +407,7 @@ impl Follower {
                 }
                 let _ = self.remake(key, Remake::Unsynced, clock);
             }
-            TableError::Io(error) => {
+            TableError::Io(_) | TableError::Missing { .. } => {
                 if self.may_complain(key, clock) {
                     tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be written; it is caught up when it can");
                 }
@@ -579,7 +579,8 @@ impl Follower {
     }
 }
 
-/// Takes away what a crash or a full disk cut off among the tables: nothing is under way yet.
+/// Takes away what a crash or a full disk cut off among the tables: nothing is under way yet. What is not named as those are
+/// is somebody else's.
 fn remove_hidden(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
     let root = layout.csv_root();
     for source in disk.list(&root)? {
@@ -587,11 +588,15 @@ fn remove_hidden(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
             continue;
         };
         let dir = layout.csv_dir(&source);
-        // What cannot be listed holds none of our files, or its tables will tell.
+        // What cannot be listed or removed holds none of our files, or its tables will tell.
         for name in disk.list(&dir).unwrap_or_default() {
-            let ours = [".csv.new", ".csv.wider", ".csv.new.wider"];
-            if name.starts_with('.') && ours.iter().any(|end| name.ends_with(end)) {
-                disk.remove(&dir.join(name))?;
+            // A dot in front for each step that it is away from its place.
+            let stem = [".new.wider", ".new", ".wider"]
+                .iter()
+                .find_map(|end| name.strip_prefix('.')?.strip_suffix(end))
+                .map(|stem| stem.trim_start_matches('.'));
+            if stem.is_some_and(|stem| csv_of_name(stem).is_some()) {
+                let _ = disk.remove(&dir.join(name));
             }
         }
     }

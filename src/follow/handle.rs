@@ -33,8 +33,8 @@ pub struct Rebuild {
     pub source: Option<SourceName>,
     /// Of which days.
     pub days: RangeInclusive<Day>,
-    /// A message for each table, and the end of all messages when there is none left.
-    pub reply: UnboundedSender<Rebuilt>,
+    /// A message for each table, and an empty one when there is none left.
+    pub reply: UnboundedSender<Option<Rebuilt>>,
 }
 
 /// What became of one table that was to be made anew.
@@ -146,7 +146,7 @@ impl Handle {
         &self,
         source: Option<SourceName>,
         days: RangeInclusive<Day>,
-    ) -> Result<UnboundedReceiver<Rebuilt>, Unavailable> {
+    ) -> Result<UnboundedReceiver<Option<Rebuilt>>, Unavailable> {
         let (reply, rebuilt) = unbounded_channel();
         self.send(Ask::Rebuild(Rebuild {
             source,

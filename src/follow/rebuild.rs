@@ -6,6 +6,7 @@ use super::handle::{Rebuild, Rebuilt};
 use super::tracked::Remake;
 use crate::event::{Seq, SourceName};
 use crate::journal::Cursor;
+use crate::table::TableError;
 use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 /// Tables that are to be made anew for one who asked.
 pub(super) struct Wish {
     keys: VecDeque<Key>,
-    reply: UnboundedSender<Rebuilt>,
+    reply: UnboundedSender<Option<Rebuilt>>,
 }
 
 impl Follower {
@@ -53,36 +54,40 @@ impl Follower {
             return false;
         };
         let key = wish.keys.pop_front().filter(|_| !wish.reply.is_closed());
-        let (Some(key), left) = (key, wish.keys.len()) else {
+        let (left, reply) = (wish.keys.len(), wish.reply.clone());
+        let Some(key) = key else {
             self.wishes.pop_front();
+            let _ = reply.send(None);
             return !self.wishes.is_empty();
         };
-        let reply = wish.reply.clone();
         let figures = |follower: &Self| {
             let summary = follower.catalog.get(&key.0, key.1);
             summary.map_or((0, 0), |s| (s.figures.rows(), s.figures.columns()))
         };
-        if self.catalog.get(&key.0, key.1).is_none() && !self.has_events(&key) {
-            return true;
-        }
         let before = figures(self);
-        let after = match self.remake(&key, Remake::Asked, clock) {
+        let is_known = self.catalog.get(&key.0, key.1).is_some();
+        let outcome = match self.has_events(&key) {
+            Ok(false) if !is_known => return true,
+            Ok(_) => self.remake(&key, Remake::Asked, clock),
+            Err(error) => Err(error),
+        };
+        let after = match outcome {
             Ok(()) => Ok(figures(self)),
             Err(error) => Err(error.to_string()),
         };
         // Whoever asked may have gone; then no more is made.
-        let _ = reply.send(Rebuilt {
+        let _ = reply.send(Some(Rebuilt {
             source: key.0,
             day: key.1,
             left,
             before,
             after,
-        });
+        }));
         true
     }
 
-    fn has_events(&mut self, key: &Key) -> bool {
+    fn has_events(&mut self, key: &Key) -> Result<bool, TableError> {
         let found = self.each(key, Seq(0), &mut Cursor::default(), 1, |_| Ok(()));
-        found.is_ok_and(|count| count > 0)
+        found.map(|count| count > 0)
     }
 }

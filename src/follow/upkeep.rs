@@ -231,7 +231,8 @@ impl Follower {
             _ => kept,
         };
         let started = Instant::now();
-        let outcome = self.try_remake(key, why, state, &mut ours, clock);
+        let mut replacing = false;
+        let outcome = self.try_remake(key, why, state, &mut ours, clock, &mut replacing);
         if let Some(edits) = self.edits.get_mut(key) {
             edits.next = clock + (started.elapsed() * WIDEN_PAUSE).max(EDIT_PAUSE_MIN);
         }
@@ -247,14 +248,23 @@ impl Follower {
                 self.list(key);
                 Ok(())
             }
+            Err(error) if why == Remake::Asked && !replacing => {
+                // What stood there stands there still, and whoever asked is told.
+                if !self.catalog.is_closed(&key.0, key.1) {
+                    self.track(key.clone(), Cursor::default(), clock);
+                }
+                Err(error)
+            }
             Err(error) => {
                 if self.may_complain(key, clock) {
                     tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
                 }
+                // A large table that cannot be finished must not take all the time.
+                let pause = (started.elapsed() * WIDEN_PAUSE).max(RETRY);
                 let again = Tracked {
                     anew: Some(why),
                     ours,
-                    ..Tracked::failed(Cursor::default(), clock + RETRY)
+                    ..Tracked::failed(Cursor::default(), clock + pause)
                 };
                 self.tables.insert(key.clone(), again);
                 Err(error)
@@ -296,6 +306,7 @@ impl Follower {
         state: Option<Checkpoint>,
         ours: &mut Vec<Stat>,
         clock: Instant,
+        replacing: &mut bool,
     ) -> Result<Table, TableError> {
         let (source, day) = key;
         let state = match state {
@@ -333,12 +344,24 @@ impl Follower {
             .fill(&mut table, key, Cursor::default())
             .and_then(|()| {
                 table.pass(self.seq, (self.at.segment, self.at.offset));
+                let had = known.iter().map(|part| part.rows).sum();
+                if table.rows() < had {
+                    let has = table.rows();
+                    if why == Remake::Asked {
+                        return Err(TableError::Missing { had, has });
+                    }
+                    tracing::error!(%source, %day, had, has, "the journal has less events of this day than its table; the table as it was is kept beside it");
+                    ours.clear();
+                }
+                *replacing = true;
                 table.replace_old(&now, ours, &known)
             });
         let aside = match outcome {
             Ok(aside) => aside,
             Err(error) => {
-                ours.extend(table.stats());
+                if *replacing {
+                    ours.extend(table.stats());
+                }
                 table.discard();
                 return Err(error);
             }

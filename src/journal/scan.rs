@@ -24,6 +24,8 @@ pub(super) struct Found {
     pub opened: Opened,
     /// What the checkpoint says of the dedup window's clock.
     window: Option<WindowMark>,
+    /// The newest moment that was read.
+    latest: Timestamp,
 }
 
 /// Where in a segment the last whole batch is, and where the file ends.
@@ -73,7 +75,8 @@ impl Found {
                 .as_ref()
                 .map_or(Timestamp::default(), |c| c.last_received_at),
             opened: Opened::default(),
-            window: checkpoint.as_ref().map(Checkpoint::window),
+            window: checkpoint.as_ref().map(|c| c.window),
+            latest: Timestamp::default(),
         };
         Ok((found, checkpoint))
     }
@@ -165,20 +168,23 @@ impl Found {
         Ok(batch)
     }
 
-    /// Remembers an id. What stands behind a checkpoint came right after it, whatever the wall clock said.
+    /// Remembers an id. What stands behind a checkpoint came right after it, whatever the wall clock said. Without one all
+    /// count from the same moment: the clock may have jumped, and imports are older than what stands before them.
     fn take(&mut self, id: Id, moment: Timestamp) {
-        let moment = self.window.map_or(moment, |window| window.at);
-        self.seen.insert_again(id, moment);
-        self.ids.push(id, moment);
+        self.latest = self.latest.max(moment);
+        let at = self.window.unwrap_or_default().at;
+        self.seen.insert_again(id, at);
+        self.ids.push(id, at);
     }
 
-    /// The clock of the dedup window, once all is read. Without a checkpoint it shows when the newest event came.
+    /// The clock of the dedup window, once all is read.
     pub fn window(&mut self) -> Window {
-        let mark = self.window.or_else(|| {
-            self.seen.settle();
-            let at = self.seen.newest()?;
-            Some(WindowMark { at, wall: at })
-        });
+        let latest = self.latest;
+        let anew = || WindowMark {
+            wall: latest,
+            ..WindowMark::default()
+        };
+        let mark = self.window.or_else(|| (!self.seen.is_empty()).then(anew));
         if let Some(mark) = mark {
             self.seen.expire(mark.at);
         }

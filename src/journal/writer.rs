@@ -109,23 +109,12 @@ pub(super) struct Checkpoint {
     pub last_seq: Seq,
     pub last_received_at: Timestamp,
     pub ids: Mark,
-    /// The dedup window's clock; earlier releases had none but the wall clock.
-    #[serde(default)]
-    pub window: Option<WindowMark>,
+    /// The dedup window's clock.
+    pub window: WindowMark,
 }
 
-impl Checkpoint {
-    /// The dedup window's clock at the time.
-    pub fn window(&self) -> WindowMark {
-        self.window.unwrap_or(WindowMark {
-            at: self.last_received_at,
-            wall: self.last_received_at,
-        })
-    }
-}
-
-/// An event that is to be written, and the request that it came with.
-type Fresh<'a> = (&'a Incoming, &'a Event);
+/// An event that is to be written, the request that it came with, and which one that is.
+type Fresh<'a> = (usize, &'a Incoming, &'a Event);
 
 /// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
 const PIECE_BYTES: usize = 1 << 20;
@@ -202,7 +191,7 @@ impl Journal {
         let mut fresh: Vec<Fresh<'_>> = Vec::with_capacity(incoming.len());
         let mut waits = Vec::with_capacity(incoming.len());
         let mut verdicts = Vec::with_capacity(incoming.len());
-        for request in incoming {
+        for (nth, request) in incoming.iter().enumerate() {
             let (mut stored, mut known, mut twins) = (0, 0, 0);
             for event in request.events.all() {
                 if request.once && self.seen.contains(event.id) {
@@ -211,7 +200,7 @@ impl Journal {
                     twins += 1;
                 } else {
                     stored += 1;
-                    fresh.push((request, event));
+                    fresh.push((nth, request, event));
                 }
             }
             waits.push(stored + twins > 0);
@@ -223,32 +212,51 @@ impl Journal {
         if fresh.is_empty() {
             return verdicts;
         }
-        if let Err(error) = self.append_all(&fresh, now) {
+        let mut durable = vec![false; incoming.len()];
+        if let Err(error) = self.append_all(&fresh, now, &mut durable) {
             self.fail(&error);
-            for (verdict, waits) in verdicts.iter_mut().zip(waits) {
-                if waits {
-                    *verdict = Verdict::Failed;
+            for (nth, request) in incoming.iter().enumerate() {
+                // What is durable is, whatever failed behind it: told otherwise, its sender would send it again.
+                let there = if request.once {
+                    request
+                        .events
+                        .all()
+                        .iter()
+                        .all(|event| self.seen.contains(event.id))
+                } else {
+                    durable[nth]
+                };
+                if waits[nth] && !there {
+                    verdicts[nth] = Verdict::Failed;
                 }
             }
         }
         verdicts
     }
 
-    /// What comes now is one batch. What was received before follows, a batch for each run of one day.
-    fn append_all(&mut self, fresh: &[Fresh<'_>], now: Timestamp) -> io::Result<()> {
-        if fresh.iter().all(|(request, _)| request.earlier.is_none()) {
-            return self.append(fresh, now, None);
-        }
-        let (new, old): (Vec<_>, Vec<_>) = fresh
+    /// What comes now is one batch. What was received before follows, a batch for each day. Notes whose events are durable.
+    fn append_all(
+        &mut self,
+        fresh: &[Fresh<'_>],
+        now: Timestamp,
+        durable: &mut [bool],
+    ) -> io::Result<()> {
+        let (new, mut old): (Vec<_>, Vec<_>) = fresh
             .iter()
             .copied()
-            .partition(|(request, _)| request.earlier.is_none());
-        if !new.is_empty() {
-            self.append(&new, now, None)?;
+            .partition(|(_, request, _)| request.earlier.is_none());
+        let day = |event: &Fresh<'_>| event.1.earlier.map(|earlier| earlier.day);
+        old.sort_by_key(day);
+        let runs = old.chunk_by(|a, b| day(a) == day(b));
+        for run in [new.as_slice()].into_iter().chain(runs) {
+            if let Some(first) = run.first() {
+                self.append(run, now, day(first))?;
+                for (nth, ..) in run {
+                    durable[*nth] = true;
+                }
+            }
         }
-        let day = |event: &Fresh<'_>| event.0.earlier.map(|earlier| earlier.day);
-        old.chunk_by(|a, b| day(a) == day(b))
-            .try_for_each(|run| self.append(run, now, day(&run[0])))
+        Ok(())
     }
 
     /// Writes and syncs the batch; after that it counts. With a day it is one of events that were received before.
@@ -272,7 +280,7 @@ impl Journal {
         received_at.write(&mut text);
         self.buffer.clear();
         self.failed_bytes = 0;
-        for (nth, (request, event)) in fresh.iter().enumerate() {
+        for (nth, (_, request, event)) in fresh.iter().enumerate() {
             seq = seq.next();
             if let Some(earlier) = request.earlier {
                 text.clear();
@@ -303,7 +311,7 @@ impl Journal {
         if day.is_none() {
             self.last_received_at = received_at;
         }
-        for (_, event) in fresh {
+        for (.., event) in fresh {
             self.remember(event.id);
         }
         self.shared.advance(end, seq);
@@ -499,7 +507,7 @@ impl Journal {
             last_seq,
             last_received_at: self.last_received_at,
             ids,
-            window: Some(self.window.mark()),
+            window: self.window.mark(),
         };
         put_sealed(&*self.disk, &self.layout.journal_checkpoint(), &checkpoint)?;
         self.checkpointed = Some(end);

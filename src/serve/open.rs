@@ -100,6 +100,8 @@ impl Opened {
         disk.create_dir(&layout.state_dir())
             .map_err(at(layout.state_dir()))?;
         let lock = Lock::take(&layout.lock())?;
+        let csv_root = layout.csv_root();
+        disk.create_dir(&csv_root).map_err(at(csv_root.clone()))?;
         warn_of_lost_key(&disk, &layout)?;
         let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
         let token = token(&settings, &disk, &layout)?;
@@ -139,11 +141,6 @@ impl Opened {
         } else {
             None
         };
-        let csv_root = engine.layout.csv_root();
-        engine
-            .disk
-            .create_dir(&csv_root)
-            .map_err(at(csv_root.clone()))?;
         let tables = engine.tables.clone();
         let watch = Watch::tables(&csv_root, move || tables.look());
         Ok(Self {

@@ -15,9 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 /// Commands that are served at a time.
 const SESSIONS_MAX: usize = 8;
+/// Between two tries to accept a command.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Listens on the control socket until the process ends.
 ///
@@ -28,43 +31,41 @@ pub fn listen(engine: Arc<Engine>) -> io::Result<()> {
     Builder::new().name("control".into()).spawn(move || {
         let sessions = Arc::new(AtomicUsize::new(0));
         for stream in listener.incoming() {
-            let Ok(stream) = stream else { continue };
+            let Ok(stream) = stream else {
+                // No file for another one, perhaps.
+                std::thread::sleep(PAUSE);
+                continue;
+            };
             if sessions.load(Ordering::Relaxed) >= SESSIONS_MAX {
                 // Closed at once; the command says that it was not answered.
                 continue;
             }
             sessions.fetch_add(1, Ordering::Relaxed);
-            let (engine, count) = (engine.clone(), sessions.clone());
-            let started = Builder::new().name("command".into()).spawn(move || {
+            let (engine, session) = (engine.clone(), Session(sessions.clone()));
+            // Without a thread it is closed, and the command says that it was not answered.
+            let _ = Builder::new().name("command".into()).spawn(move || {
+                let _session = session;
                 if let Err(error) = session_on(&engine, &stream) {
                     tracing::debug!(%error, "a command went away");
                 }
-                count.fetch_sub(1, Ordering::Relaxed);
             });
-            if started.is_err() {
-                sessions.fetch_sub(1, Ordering::Relaxed);
-            }
         }
     })?;
     Ok(())
 }
 
-fn session_on(engine: &Engine, stream: &UnixStream) -> io::Result<()> {
-    let mut to = Flushing(stream);
-    session::serve(engine, &mut BufReader::new(stream), &mut to)
+/// A command that is served; however it ends, it is counted no longer.
+struct Session(Arc<AtomicUsize>);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
-/// Answers are short and wanted at once.
-struct Flushing<'a>(&'a UnixStream);
-
-impl io::Write for Flushing<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&mut self.0).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        (&mut self.0).flush()
-    }
+fn session_on(engine: &Engine, stream: &UnixStream) -> io::Result<()> {
+    let mut to = stream;
+    session::serve(engine, &mut BufReader::new(stream), &mut to)
 }
 
 /// Makes the socket under a name of its own, so that nobody else can connect before its mode is set.

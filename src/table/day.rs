@@ -33,6 +33,14 @@ pub enum TableError {
     /// shows.
     #[error("the file could not be synced: {0}")]
     Unsynced(io::Error),
+    /// Made anew it would have less rows: segments of the journal were put away.
+    #[error("the journal has only {has} of its {had} events; put back the segments of that day")]
+    Missing {
+        /// Rows that it has.
+        had: u64,
+        /// Events that the journal has.
+        has: u64,
+    },
     /// A crash left zeros among the rows.
     #[error("a crash left zeros in the file")]
     Torn,

@@ -372,42 +372,165 @@ fn an_import_that_was_cut_off_is_run_again() {
 }
 
 #[test]
-fn standard_input_and_two_at_once() {
+fn standard_input_and_one_at_a_time() {
     let place = Place::new();
     let server = place.start();
-    let run = |text: String| {
-        let mut child = command(&place, &["import", "--source", "lessonly", "-"])
+    let begin = || {
+        command(&place, &["import", "--source", "lessonly", "-"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
-            .expect("the program");
-        child
-            .stdin
-            .take()
-            .expect("a pipe")
-            .write_all(text.as_bytes())
-            .expect("it reads");
-        child
+            .expect("the program")
     };
-    let lines = |from: usize| {
-        let lines: Vec<String> = (from..from + 3000)
-            .map(|n| format!("{{\"n\":{n}}}\n"))
-            .collect();
-        lines.concat()
-    };
-    // The second half of the one is the first of the other.
-    let both = [run(lines(0)), run(lines(1500))];
-    for child in both {
-        assert!(child.wait_with_output().expect("its end").status.success());
+    let mut first = begin();
+    let mut pipe = first.stdin.take().expect("a pipe");
+    let lines: Vec<String> = (0..6000).map(|n| format!("{{\"n\":{n}}}\n")).collect();
+    pipe.write_all(lines.concat().as_bytes()).expect("it reads");
+    let until = Instant::now() + Duration::from_secs(10);
+    while server
+        .get("/exports/lessonly/today.csv")
+        .text()
+        .lines()
+        .count()
+        < 2
+    {
+        assert!(Instant::now() < until, "the first chunk is not there");
     }
+    let second = said(&begin().wait_with_output().expect("its end"));
+    let why = "error: another import into `lessonly` is still under way\n";
+    assert_eq!((second.err.as_str(), second.code), (why, 1));
+    drop(pipe);
+    let first = said(&first.wait_with_output().expect("its end"));
+    assert_eq!(first.out, "6000 stored, 0 there already, 0 refused\n");
     assert_eq!(
         server
             .get("/exports/lessonly/today.csv")
             .text()
             .lines()
             .count(),
-        4501
+        6001
     );
+}
+
+/// An import holds nothing that a request waits for.
+#[test]
+fn a_small_budget_for_requests() {
+    let place = Place::new();
+    let server =
+        place.start_with("[limits]\nbody_bytes_max = 100000\nwaiting_bytes_max = 100000\n");
+    let lines: Vec<String> = (0..3000)
+        .map(|n| format!("{{\"n\":{n},\"text\":\"{}\"}}\n", "x".repeat(80)))
+        .collect();
+    let path = file(&place, "many.jsonl", &lines.concat());
+    let said = rowhook(
+        &place,
+        &[
+            "import",
+            "--source",
+            "lessonly",
+            path.to_str().expect("a text"),
+        ],
+    );
+    assert_eq!(
+        said.out, "3000 stored, 0 there already, 0 refused\n",
+        "{}",
+        said.err
+    );
+    assert_eq!(server.post("{}").status, 200);
+}
+
+/// The open segment, into itself: it ends where it ended when it was opened.
+#[test]
+fn the_open_segment_is_imported_again() {
+    let place = Place::new();
+    let server = place.start();
+    for n in 0..50 {
+        assert_eq!(server.post(&format!("{{\"n\":{n}}}")).status, 200);
+    }
+    let path = fs::read_dir(place.output().join("journal"))
+        .expect("a folder")
+        .next()
+        .expect("a file")
+        .expect("a file")
+        .path();
+    let said = rowhook(
+        &place,
+        &[
+            "import",
+            "--again",
+            "--source",
+            "lessonly",
+            path.to_str().expect("a text"),
+        ],
+    );
+    assert_eq!(
+        said.out, "50 stored, 0 there already, 0 refused\n",
+        "{}",
+        said.err
+    );
+    assert_eq!(
+        server
+            .get("/exports/lessonly/today.csv")
+            .text()
+            .lines()
+            .count(),
+        101
+    );
+}
+
+/// Segments may be put away; a table is not emptied because of that.
+#[test]
+fn a_day_whose_segments_were_put_away_is_not_rebuilt() {
+    let (place, server) = three_days();
+    let until = Instant::now() + Duration::from_secs(5);
+    while server.get("/api/exports").text().matches("closed").count() < 3 {
+        assert!(Instant::now() < until, "not closed");
+    }
+    drop(server);
+    let day = place.output().join("csv/orders/2020-01-01.csv");
+    let before = fs::read_to_string(&day).expect("a text");
+    fs::remove_file(place.output().join("journal/2020-01-01.jsonl")).expect("a segment");
+    let said = rowhook(
+        &place,
+        &["rebuild", "--source", "orders", "--date", "2020-01-01"],
+    );
+    insta::assert_snapshot!(said.out, @r"
+    orders 2020-01-01: failed: the journal has only 0 of its 2 events; put back the segments of that day
+    0 tables made anew, 1 failed
+    ");
+    assert_eq!(
+        (said.code, fs::read_to_string(&day).expect("a text")),
+        (1, before)
+    );
+}
+
+/// What looks like a line of a rejected file and is not, and a first line that is torn.
+#[test]
+fn lines_that_look_like_others() {
+    let place = Place::new();
+    let event =
+        r#"{"source":"web","reason":"disk","status":422,"body":"{\"a\":1}","severity":"high"}"#;
+    let path = file(
+        &place,
+        "events.jsonl",
+        &format!("{{\"n\":1,\n{event}\n{{\"n\":2}}\n"),
+    );
+    let said = rowhook(
+        &place,
+        &[
+            "import",
+            "--source",
+            "lessonly",
+            path.to_str().expect("a text"),
+        ],
+    );
+    let out = said.out.replace(path.to_str().expect("a text"), "FILE");
+    insta::assert_snapshot!(out, @r"
+    FILE:1: line 1, column 8: the text ends in the middle of a value; kept in rejected/
+    2 stored, 0 there already, 1 refused
+    ");
+    assert!(rows(&place, "lessonly")[0].contains("disk"));
 }
 
 /// After a change of rules, an edit, a loss: the bytes are those that the journal gives.

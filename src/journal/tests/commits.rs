@@ -166,7 +166,11 @@ fn the_window_has_a_number_over_restarts() {
 #[test]
 fn the_window_has_days_over_restarts() {
     let (first, eighth) = ("2026-11-01T12:00:00.000Z", "2026-11-08T13:00:00.000Z");
-    for lost in ["nothing", "state/journal.json"] {
+    // Without the checkpoint nothing is known of when each came: all stay as long as the newest.
+    for (lost, oldest) in [
+        ("nothing", stored(1, 0)),
+        ("state/journal.json", stored(0, 1)),
+    ] {
         let place = Place::new();
         let mut journal = place.open();
         store(&mut journal, r#"{"n":1}"#, first);
@@ -180,7 +184,9 @@ fn the_window_has_days_over_restarts() {
         assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), stored(0, 1));
         hours_pass(&mut journal, eighth, 2);
         assert_eq!(store(&mut journal, r#"{"n":2}"#, eighth), stored(0, 1));
-        assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), stored(1, 0));
+        assert_eq!(store(&mut journal, r#"{"n":1}"#, eighth), oldest, "{lost}");
+        hours_pass(&mut journal, "2026-11-08T15:00:00.000Z", 24);
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, eighth), stored(1, 0));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::disk::tests::{EIO, ENOSPC, Faults, Op, faulty};
-use crate::journal::Health;
+use crate::journal::{Earlier, Health};
 
 fn open_faulty(place: &Place) -> (Journal, Arc<Faults>) {
     let (disk, faults) = faulty();
@@ -253,4 +253,44 @@ fn a_checkpoint_that_fails_costs_no_id() {
             }
         }
     }
+}
+
+/// Events of earlier days are batches of their own: what is durable before a failure is told so, or it would come again.
+#[test]
+fn what_was_durable_before_the_failure_is_stored() {
+    let place = Place::new();
+    let (mut journal, faults) = open_faulty(&place);
+    store(&mut journal, r#"{"n":0}"#, NOON);
+    let earlier = |payload: &str, day: &str, once: bool| Incoming {
+        earlier: Some(Earlier {
+            at: at(&format!("{day}T08:00:00.000Z")),
+            day: day.parse().unwrap(),
+        }),
+        once,
+        ..one(payload)
+    };
+    for once in [true, false] {
+        let n = u8::from(once);
+        let batch = [
+            earlier(&format!(r#"{{"day":2,"n":{n}}}"#), "2026-11-02", once),
+            Incoming {
+                once,
+                ..one(&format!(r#"{{"now":{n}}}"#))
+            },
+            earlier(&format!(r#"{{"day":1,"n":{n}}}"#), "2026-11-01", once),
+            earlier(&format!(r#"{{"day":2,"m":{n}}}"#), "2026-11-02", once),
+        ];
+        // The segment of the second day cannot be made.
+        faults.fail(Some(Op::Make), "2026-11-02", 0, 1, EIO);
+        let failed = Verdict::Failed;
+        let verdicts = journal.commit(&batch, at(NOON));
+        assert_eq!(verdicts, [failed, stored(1, 0), stored(1, 0), failed]);
+        faults.clear();
+        journal.recover(at(NOON)).unwrap();
+        let again: Vec<_> = [0, 3].map(|nth| batch[nth].clone()).into();
+        assert_eq!(journal.commit(&again, at(NOON)), [stored(1, 0); 2]);
+        assert!(place.names("journal").contains(&"2026-11-02.jsonl".into()));
+    }
+    drop(journal);
+    assert_eq!(payloads(&place.open()).len(), 9);
 }

@@ -43,7 +43,7 @@ const MUTANTS: [Mutant; 19] = [
         breaks: "an id counts after its sync",
         file: "src/journal/writer.rs",
         find: "        let mut seq = self.last_seq;\n",
-        replace: "        let mut seq = self.last_seq;\n        for (_, event) in fresh {\n            \
+        replace: "        let mut seq = self.last_seq;\n        for (.., event) in fresh {\n            \
                   self.remember(event.id);\n        }\n",
     },
     Mutant {
