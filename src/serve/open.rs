@@ -26,6 +26,27 @@ pub enum ServeError {
     /// Another process has the output directory.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A server has the output directory, and a command does not reach it.
+    #[error(
+        "a rowhook runs for this output directory, but does not answer on {path}; run the command as the same user, \
+         and again in a moment if it is just starting",
+        path = path.display()
+    )]
+    Unreachable {
+        /// The socket.
+        path: PathBuf,
+    },
+    /// A command would leave files that the server cannot write.
+    #[error(
+        "{path} belongs to the user with number {uid}; run the command as that user, for example with sudo -u",
+        path = path.display()
+    )]
+    Owner {
+        /// The state folder.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+    },
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] RecoveryError),

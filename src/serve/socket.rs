@@ -4,12 +4,13 @@
 use super::open::{Opened, Parts, ServeError};
 use crate::config::Settings;
 use crate::control::session;
+use crate::disk::LockError;
 use crate::engine::Engine;
 use crate::layout::Layout;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter};
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,7 +114,11 @@ impl Worker {
         if let Ok(stream) = connect(&path) {
             return Ok(Self { stream, own: None });
         }
-        let opened = Opened::new(settings, Parts::real())?;
+        check_owner(&Layout::new(&settings.output))?;
+        let opened = Opened::new(settings, Parts::real()).map_err(|error| match error {
+            ServeError::Lock(LockError::Held { .. }) => ServeError::Unreachable { path },
+            other => other,
+        })?;
         let (stream, other) = UnixStream::pair()?;
         let engine = opened.engine.clone();
         let thread = Builder::new().name("command".into()).spawn(move || {
@@ -142,6 +147,22 @@ impl Worker {
             let _ = thread.join();
             opened.close();
         }
+    }
+}
+
+/// Files that this process makes must be the server's to write.
+fn check_owner(layout: &Layout) -> Result<(), ServeError> {
+    let path = layout.state_dir();
+    let Ok(found) = fs::metadata(&path) else {
+        return Ok(());
+    };
+    if found.uid() == rustix::process::geteuid().as_raw() {
+        Ok(())
+    } else {
+        Err(ServeError::Owner {
+            path,
+            uid: found.uid(),
+        })
     }
 }
 

@@ -292,10 +292,14 @@ impl Table {
             seq,
         });
         let moment = Timestamp::parse(received_at).unwrap_or_default();
-        let first = self.received.map_or(moment, |r| r.first);
-        self.received = Some(Received {
-            first,
+        // Imported events may be older than those before them.
+        let before = self.received.unwrap_or(Received {
+            first: moment,
             last: moment,
+        });
+        self.received = Some(Received {
+            first: before.first.min(moment),
+            last: before.last.max(moment),
         });
     }
 

@@ -713,3 +713,27 @@ fn records_of_other_sources_are_passed_over_and_told() {
     ");
     assert_eq!(said.code, 1);
 }
+
+/// Neither does a command's work as another user, nor takes a server that it cannot reach for none.
+#[test]
+fn a_server_that_cannot_be_reached() {
+    let place = Place::new();
+    let server = place.start();
+    fs::remove_file(place.output().join("state/control.sock")).expect("a socket");
+    let said = rowhook(&place, &["rebuild"]);
+    assert!(
+        said.code == 1 && said.err.contains("does not answer on"),
+        "{}",
+        said.err
+    );
+    drop(server);
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(place.output().join("state"), Some(1), None).expect("a folder");
+        let said = rowhook(&place, &["rebuild"]);
+        assert!(
+            said.code == 1 && said.err.contains("belongs to the user with number 1"),
+            "{}",
+            said.err
+        );
+    }
+}
