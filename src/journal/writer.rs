@@ -217,15 +217,9 @@ impl Journal {
             self.fail(&error);
             for (nth, request) in incoming.iter().enumerate() {
                 // What is durable is, whatever failed behind it: told otherwise, its sender would send it again.
-                let there = if request.once {
-                    request
-                        .events
-                        .all()
-                        .iter()
-                        .all(|event| self.seen.contains(event.id))
-                } else {
-                    durable[nth]
-                };
+                let known = |event: &Event| self.seen.contains(event.id);
+                let there =
+                    durable[nth] || (request.once && request.events.all().iter().all(known));
                 if waits[nth] && !there {
                     verdicts[nth] = Verdict::Failed;
                 }
@@ -311,8 +305,18 @@ impl Journal {
         if day.is_none() {
             self.last_received_at = received_at;
         }
-        for (.., event) in fresh {
-            self.remember(event.id);
+        // What is older than the window would only take the place of what is not.
+        let window_ms = i64::from(self.options.dedup_days) * DAY_MS;
+        let is_old = |request: &Incoming| {
+            let age_ms = |earlier: Earlier| now.millis() - earlier.at.millis();
+            request
+                .earlier
+                .is_some_and(|earlier| age_ms(earlier) > window_ms)
+        };
+        for (_, request, event) in fresh {
+            if !is_old(request) {
+                self.remember(event.id);
+            }
         }
         self.shared.advance(end, seq);
         Ok(())
