@@ -17,6 +17,7 @@ pub struct Progress(Rc<State>);
 #[derive(Debug, Default)]
 struct State {
     answering: Cell<bool>,
+    begun: Cell<bool>,
     whole: Cell<bool>,
     last: Cell<bool>,
 }
@@ -26,6 +27,12 @@ impl Progress {
     #[must_use]
     pub fn is_answering(&self) -> bool {
         self.0.answering.get()
+    }
+
+    /// Whether a request began since this was asked last, even if it was answered at once.
+    #[must_use]
+    pub fn take_begun(&self) -> bool {
+        self.0.begun.take()
     }
 
     /// Whether the last answer was a text of our own, and not a table, in which anything may stand.
@@ -42,6 +49,7 @@ impl Progress {
 
     fn begin(&self) -> Answering {
         self.0.answering.set(true);
+        self.0.begun.set(true);
         Answering(self.clone())
     }
 }

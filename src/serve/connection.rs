@@ -25,9 +25,9 @@ const STALLED_MAX: Duration = Duration::from_secs(60);
 /// What carries the bytes.
 pub enum Stream {
     /// TCP as it is.
-    Plain(TcpStream),
+    Plain(Counted),
     /// TLS over TCP.
-    Tls(Box<TlsStream<TcpStream>>),
+    Tls(Box<TlsStream<Counted>>),
 }
 
 /// A connection in its place.
@@ -41,6 +41,10 @@ pub struct Connection {
     began: bool,
     /// Runs while nobody takes what is written.
     stalled: Option<Pin<Box<Sleep>>>,
+    /// How much was taken when that began.
+    taken: u64,
+    /// Whether the server was woken because the connection is late: once is enough, as it may not read any more.
+    woken: bool,
     /// Nothing more is read.
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
@@ -58,6 +62,8 @@ impl Connection {
             head_time_max,
             began: false,
             stalled: None,
+            taken: 0,
+            woken: false,
             cut: false,
             instead: Vec::new(),
             _place: place,
@@ -76,9 +82,12 @@ impl Connection {
     /// Whether it was waited too long for a request. This must be asked after an answer too: the server waits without end for
     /// the rest of a body in chunks that nobody wants any more.
     fn is_late(&mut self, cx: &mut Context<'_>, came: bool) -> bool {
-        if self.progress.is_answering() {
+        if self.progress.take_begun() || self.progress.is_answering() {
             self.waited = None;
             self.began = false;
+            self.woken = false;
+        }
+        if self.progress.is_answering() {
             return false;
         }
         let first = came && !self.began;
@@ -107,13 +116,20 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
+    /// Gives up where nobody takes anything for too long. What TLS took from us and holds itself is not taken by anybody yet:
+    /// only what the system took counts, and that nothing is left.
     fn keep_time<T>(
         &mut self,
         cx: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
+        all_sent: bool,
     ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
+        let taken = self.stream.taken();
+        if taken != self.taken || (all_sent && outcome.is_ready()) {
+            self.taken = taken;
             self.stalled = None;
+        }
+        if outcome.is_ready() {
             return outcome;
         }
         let stalled = self
@@ -121,6 +137,17 @@ impl Connection {
             .get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    /// What the server wrote, and what stands in its place, down to the system.
+    fn send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.send_instead(cx))?;
+        self.stream.flush(cx)
+    }
+
+    fn send_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.send_instead(cx))?;
+        self.stream.shutdown(cx)
     }
 }
 
@@ -159,7 +186,7 @@ impl AsyncWrite for Connection {
         let this = self.get_mut();
         if !this.instead.is_empty() {
             let sent = this.send_instead(cx);
-            ready!(this.keep_time(cx, sent))?;
+            ready!(this.keep_time(cx, sent, false))?;
         }
         if let Some((before, problem)) = bare_refusal(buf)
             && (before == 0 || this.progress.was_own_text())
@@ -172,31 +199,41 @@ impl AsyncWrite for Connection {
             return Poll::Ready(Ok(buf.len()));
         }
         let outcome = this.stream.write(cx, buf);
-        this.keep_time(cx, outcome)
+        this.keep_time(cx, outcome, false)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let sent = this.send_instead(cx);
-        ready!(this.keep_time(cx, sent))?;
+        let outcome = this.send_all(cx);
         // Begins to wait after an answer; what comes of it, the next read tells.
-        if !this.cut && this.is_late(cx, false) {
+        if !this.cut && !this.woken && this.is_late(cx, false) {
+            this.woken = true;
             cx.waker().wake_by_ref();
         }
-        let outcome = this.stream.flush(cx);
-        this.keep_time(cx, outcome)
+        this.keep_time(cx, outcome, true)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let sent = this.send_instead(cx);
-        ready!(this.keep_time(cx, sent))?;
-        let outcome = this.stream.shutdown(cx);
-        this.keep_time(cx, outcome)
+        let outcome = this.send_end(cx);
+        this.keep_time(cx, outcome, true)
     }
 }
 
 impl Stream {
+    /// TCP that is about to carry something.
+    pub fn counted(stream: TcpStream) -> Counted {
+        Counted { stream, taken: 0 }
+    }
+
+    /// How many bytes the system took.
+    fn taken(&self) -> u64 {
+        match self {
+            Self::Plain(stream) => stream.taken,
+            Self::Tls(stream) => stream.get_ref().0.taken,
+        }
+    }
+
     fn pinned_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
@@ -223,6 +260,43 @@ impl Stream {
             Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+/// TCP, and how many bytes of ours the system took.
+pub struct Counted {
+    stream: TcpStream,
+    taken: u64,
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
+        this.taken = this.taken.wrapping_add(taken as u64);
+        Poll::Ready(Ok(taken))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 

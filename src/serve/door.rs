@@ -67,7 +67,7 @@ impl Door {
         };
         let head_time_max = self.engine.live().settings.limits.head_time_max;
         let stream = match &self.tls {
-            None => Stream::Plain(stream),
+            None => Stream::Plain(Stream::counted(stream)),
             Some(acceptor) => {
                 let shake = shake_hands(acceptor, stream);
                 let shaken = timeout(head_time_max, shake).await;
@@ -85,7 +85,7 @@ async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<St
         farewell(stream, Some(Problem::NotTls)).await;
         return Err(io::ErrorKind::InvalidData.into());
     }
-    let stream = acceptor.accept(stream).await?;
+    let stream = acceptor.accept(Stream::counted(stream)).await?;
     Ok(Stream::Tls(Box::new(stream)))
 }
 

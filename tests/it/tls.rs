@@ -339,3 +339,69 @@ fn half_of_a_renewal_is_told_and_the_old_certificate_stays() {
     wait_for(&server, "tls cannot change while rowhook runs", 1);
     assert_eq!(shown(), new.der);
 }
+
+/// User and system time of the server so far, in ticks of 10 ms.
+fn ticks(server: &Server) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid()));
+    let stat = stat.expect("its state");
+    let (_, after) = stat.rsplit_once(") ").expect("a name");
+    let times = after.split(' ').skip(11).take(2);
+    times.map(|time| time.parse::<u64>().expect("a time")).sum()
+}
+
+/// How much the system holds of what the server sent to `stream` and nobody took.
+fn untaken(stream: &TcpStream) -> u64 {
+    let port =
+        |addr: io::Result<std::net::SocketAddr>| format!(":{:04X}", addr.expect("one").port());
+    let (mine, its) = (port(stream.local_addr()), port(stream.peer_addr()));
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("connections");
+    let queue = table.lines().find_map(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let here = fields.next()?.ends_with(&its) && fields.next()?.ends_with(&mine);
+        here.then(|| fields.nth(1))?
+    });
+    let (sent, _) = queue
+        .and_then(|queue| queue.split_once(':'))
+        .expect("its queue");
+    u64::from_str_radix(sent, 16).expect("a number")
+}
+
+/// Until the system takes no more, and the rest, a little, is within TLS.
+#[test]
+fn who_reads_nothing_costs_no_time() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let server = started(&place, &pair);
+    let mut stream = open(&server, &any_version(&[&pair])).expect("a handshake");
+    let gets = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n".repeat(8);
+    let last = "GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    let (mut before, mut same) = (0, 0);
+    while before < 200_000 || same < 3 {
+        stream.write_all(gets.as_bytes()).expect("sent");
+        std::thread::sleep(Duration::from_millis(2));
+        let now = untaken(&stream.sock);
+        same = if now == before { same + 1 } else { 0 };
+        before = now;
+    }
+    stream.write_all(last.as_bytes()).expect("sent");
+    // Until the time for a next head is over.
+    std::thread::sleep(Duration::from_millis(1500));
+    let before = ticks(&server);
+    std::thread::sleep(Duration::from_secs(2));
+    let spent = ticks(&server) - before;
+    assert!(spent < 50, "{spent} ticks in 2 s");
+}
+
+/// The time for a head begins anew with every request, also where answers are given at once.
+#[test]
+fn who_asks_all_the_time_is_not_late() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let server = started(&place, &pair);
+    let mut stream = open(&server, &any_version(&[&pair])).expect("a handshake");
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_millis(1500) {
+        let answer = ask(&mut stream, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n");
+        let answer = answer.expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
