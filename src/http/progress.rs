@@ -1,9 +1,12 @@
 //! How far a connection is, for whoever keeps its time: between requests,
 //! or in one, from the moment its head was read until its answer is given.
 
+use actix_http::BoxedPayloadStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
-use actix_web::{Error, web};
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
+use actix_web::error::PayloadError;
+use actix_web::{Error, HttpMessage as _, web};
+use futures_core::Stream;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +21,7 @@ pub struct Progress(Rc<State>);
 struct State {
     answering: Cell<bool>,
     begun: Cell<bool>,
+    reading: Cell<bool>,
     whole: Cell<bool>,
     last: Cell<bool>,
 }
@@ -27,6 +31,12 @@ impl Progress {
     #[must_use]
     pub fn is_answering(&self) -> bool {
         self.0.answering.get()
+    }
+
+    /// Whether somebody still wants of the body of the request that is answered.
+    #[must_use]
+    pub fn is_reading(&self) -> bool {
+        self.0.reading.get()
     }
 
     /// Whether a request began since this was asked last, even if it was answered at once.
@@ -68,13 +78,23 @@ impl Drop for Answering {
 /// # Errors
 /// When `service` fails.
 pub fn track<S>(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     service: &S,
 ) -> impl Future<Output = Result<ServiceResponse<Tracked>, Error>> + use<S>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
 {
     let answering = request.conn_data::<Progress>().map(Progress::begin);
+    if let Some(Answering(progress)) = &answering {
+        match request.take_payload() {
+            Payload::None => {}
+            body => {
+                progress.0.reading.set(true);
+                let payload: BoxedPayloadStream = Box::pin(Wanted(body, progress.clone()));
+                request.set_payload(payload.into());
+            }
+        }
+    }
     let answer = service.call(request);
     async move {
         let answer = answer.await?;
@@ -94,6 +114,28 @@ where
             }
             Tracked { body, answering }
         }))
+    }
+}
+
+/// The body of a request, as long as it is wanted and not at its end.
+struct Wanted(Payload, Progress);
+
+impl Stream for Wanted {
+    type Item = Result<web::Bytes, PayloadError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self(body, progress) = self.get_mut();
+        let piece = Pin::new(body).poll_next(cx);
+        if let Poll::Ready(None) = piece {
+            progress.0.reading.set(false);
+        }
+        piece
+    }
+}
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.1.0.reading.set(false);
     }
 }
 

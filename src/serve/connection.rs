@@ -22,6 +22,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long an answer may stand still because nobody takes it.
 const STALLED_MAX: Duration = Duration::from_secs(60);
 
+/// So many bytes are given to the server before it has to look at them: it makes requests of all it has before it counts them.
+const BYTES_AT_ONCE: usize = 8 * 1024;
+
 /// What carries the bytes.
 pub enum Stream {
     /// TCP as it is.
@@ -45,6 +48,12 @@ pub struct Connection {
     taken: u64,
     /// Whether the server was woken because the connection is late: once is enough, as it may not read any more.
     woken: bool,
+    /// Whether the server wrote what was not taken yet.
+    unsent: bool,
+    /// Given to the server since it last had to wait.
+    given: usize,
+    /// Whether a read was put off until the answers before are given.
+    held: bool,
     /// Nothing more is read.
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
@@ -64,6 +73,9 @@ impl Connection {
             stalled: None,
             taken: 0,
             woken: false,
+            unsent: false,
+            given: 0,
+            held: false,
             cut: false,
             instead: Vec::new(),
             _place: place,
@@ -79,15 +91,20 @@ impl Connection {
         matches!(self.stream, Stream::Tls(_))
     }
 
+    /// Whether an answer is under way: it is not given yet, or not all of it taken. What would be said now would be in it.
+    fn is_busy(&self) -> bool {
+        self.unsent || self.progress.is_answering()
+    }
+
     /// Whether it was waited too long for a request. This must be asked after an answer too: the server waits without end for
     /// the rest of a body in chunks that nobody wants any more.
     fn is_late(&mut self, cx: &mut Context<'_>, came: bool) -> bool {
-        if self.progress.take_begun() || self.progress.is_answering() {
+        if self.progress.take_begun() || self.is_busy() {
             self.waited = None;
             self.began = false;
             self.woken = false;
         }
-        if self.progress.is_answering() {
+        if self.is_busy() {
             return false;
         }
         let first = came && !self.began;
@@ -161,18 +178,34 @@ impl AsyncRead for Connection {
         if this.cut {
             return Poll::Ready(Ok(()));
         }
-        let before = buf.filled().len();
-        let outcome = this.stream.pinned_read(cx, buf);
-        let came = buf.filled().len() > before;
-        if this.is_late(cx, came) {
+        // Requests that wait for others stay where they cost us nothing.
+        this.held = this.is_busy() && !this.progress.is_reading();
+        if this.held {
+            return Poll::Pending;
+        }
+        let room = buf.remaining().min(BYTES_AT_ONCE - this.given);
+        if room == 0 && buf.remaining() > 0 {
+            this.given = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
+        let outcome = this.stream.pinned_read(cx, &mut part);
+        let came = part.filled().len();
+        if this.is_late(cx, came > 0) {
             this.cut = true;
-            buf.set_filled(before);
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
                 this.instead = Problem::HeadTooSlow.last_words(this.is_secure());
                 let _ = this.send_instead(cx);
             }
             return Poll::Ready(Ok(()));
         }
+        buf.advance(came);
+        this.given = if outcome.is_ready() {
+            this.given + came
+        } else {
+            0
+        };
         outcome
     }
 }
@@ -199,12 +232,18 @@ impl AsyncWrite for Connection {
             return Poll::Ready(Ok(buf.len()));
         }
         let outcome = this.stream.write(cx, buf);
+        this.unsent |= outcome.is_pending();
         this.keep_time(cx, outcome, false)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let outcome = this.send_all(cx);
+        this.unsent = outcome.is_pending();
+        if this.held && !this.is_busy() {
+            this.held = false;
+            cx.waker().wake_by_ref();
+        }
         // Begins to wait after an answer; what comes of it, the next read tells.
         if !this.cut && !this.woken && this.is_late(cx, false) {
             this.woken = true;

@@ -286,3 +286,84 @@ fn half_of_a_connection_is_enough_for_an_answer() {
     assert_eq!(raw.answer().masked(), r#"{"status":"stored","id":"ID"}"#);
     assert!(raw.is_closed());
 }
+
+#[test]
+fn who_asks_without_reading_gets_little_memory() {
+    let place = Place::new();
+    let server = place.start();
+    let before = peak(&server);
+    let text = "GET /x HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4000);
+    let streams: Vec<TcpStream> = (0..100)
+        .map(|_| {
+            let mut stream = tcp(&server);
+            stream.set_nonblocking(true).expect("a socket");
+            // More than is taken in, and than answers fit.
+            for _ in 0..40 {
+                let _ = stream.write(text.as_bytes());
+            }
+            stream
+        })
+        .collect();
+    thread::sleep(Duration::from_secs(2));
+    for mut stream in &streams {
+        let _ = stream.write(text.as_bytes());
+    }
+    thread::sleep(Duration::from_secs(1));
+    let grown = peak(&server) - before;
+    println!("{grown} KiB more for 100 connections");
+    assert!(grown < 64 * 1024, "{grown} KiB");
+    drop(streams);
+    assert_eq!(server.post("{}").status, 200);
+}
+
+/// Nothing stands within a table but the table.
+#[test]
+fn the_beginning_of_a_head_during_a_download_spoils_nothing() {
+    let place = Place::new();
+    let server = place.start_with(QUICK);
+    let filler = "x".repeat(900_000);
+    for nth in 0..8 {
+        let body = format!("{{\"nth\":{nth},\"filler\":\"{filler}\"}}");
+        assert_eq!(server.post(&body).status, 200);
+    }
+    let path = "/exports/lessonly/today.csv";
+    let table = server.get(path);
+    assert_eq!(table.status, 200);
+    let mut stream = tcp(&server);
+    let token = crate::server::TOKEN;
+    let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(head.as_bytes()).expect("sent");
+    thread::sleep(Duration::from_millis(300));
+    stream.write_all(b"GET / HT").expect("sent");
+    let (mut all, mut piece) = (Vec::new(), vec![0; 200_000]);
+    let began = Instant::now();
+    let end = loop {
+        match stream.read(&mut piece) {
+            Ok(bytes @ 1..) => all.extend_from_slice(&piece[..bytes]),
+            other => break other,
+        }
+        if all.len() >= table.body.len() + 100 && began.elapsed() > Duration::from_secs(4) {
+            break Ok(0);
+        }
+        // Slow first: longer than a head may take.
+        if began.elapsed() < Duration::from_secs(3) {
+            thread::sleep(Duration::from_millis(200));
+        }
+        if all.ends_with(&table.body) {
+            break Ok(0);
+        }
+    };
+    let begin = memchr::memmem::find(&all, b"\r\n\r\n").expect("a head") + 4;
+    assert!(
+        end.is_ok(),
+        "{end:?} after {} of {}",
+        all.len(),
+        table.body.len()
+    );
+    assert!(
+        all[begin..] == table.body,
+        "{} of {}",
+        all.len() - begin,
+        table.body.len()
+    );
+}
