@@ -24,17 +24,10 @@ pub enum Shown {
 /// 401, when it does not; 429, when too many wait already.
 pub async fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
     let live = engine.live();
-    let mut given = request.headers().get_all(header::AUTHORIZATION);
-    let mut wrong = false;
-    match (given.next(), given.next()) {
-        (Some(value), None)
-            if token_of(value.as_bytes()).is_some_and(|token| live.token.matches(&token)) =>
-        {
-            return Ok(Shown::Header);
-        }
-        (None, _) => {}
-        (Some(_), _) => wrong = true,
+    if has_token(request, &live) {
+        return Ok(Shown::Header);
     }
+    let mut wrong = request.headers().contains_key(header::AUTHORIZATION);
     if query {
         for (name, value) in query_of(request) {
             if name == "token" && live.token.matches(value.as_bytes()) {
@@ -48,6 +41,21 @@ pub async fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Resul
         wrong_secret(request, &live).await?;
     }
     Err(Problem::ReadUnauthorized)
+}
+
+/// Whether `request` carries the token in its header. To ask this counts as no attempt.
+pub(super) fn may_read(request: &HttpRequest, engine: &Engine) -> bool {
+    has_token(request, &engine.live())
+}
+
+fn has_token(request: &HttpRequest, live: &Live) -> bool {
+    let mut given = request.headers().get_all(header::AUTHORIZATION);
+    match (given.next(), given.next()) {
+        (Some(value), None) => {
+            token_of(value.as_bytes()).is_some_and(|token| live.token.matches(&token))
+        }
+        _ => false,
+    }
 }
 
 /// Takes note of a wrong secret; who showed several waits.

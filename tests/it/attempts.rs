@@ -39,8 +39,7 @@ fn a_wrong_secret_waits_longer_each_time_and_the_right_one_never() {
         assert_eq!(deliver("198.51.100.1", wrong).0, 401);
         assert_eq!(read("198.51.100.1", "/", wrong).0, 401);
     }
-    // An answer that tells whether the token was right counts like the others.
-    assert_eq!(read("198.51.100.1", "/healthz", wrong).0, 200);
+    assert_eq!(read("198.51.100.1", "/", wrong).0, 401);
     assert!(
         began.elapsed() < Duration::from_millis(900),
         "five are free"
@@ -55,6 +54,19 @@ fn a_wrong_secret_waits_longer_each_time_and_the_right_one_never() {
         assert!(took >= Duration::from_millis(least), "{nth}: {took:?}");
     }
     let quick = Duration::from_millis(700);
+    // Whether it is alive is told to whoever asks, with whatever else.
+    for path in ["/healthz", "/readyz"] {
+        for _ in 0..10 {
+            let (status, took) = read("198.51.100.1", path, wrong);
+            assert!(status == 200 && took < quick, "{path}: {status} {took:?}");
+            assert_eq!(read("198.51.100.4", path, wrong).0, 200);
+        }
+    }
+    let (status, took) = read("198.51.100.4", "/", wrong);
+    assert!(
+        status == 401 && took < quick,
+        "not counted: {status} {took:?}"
+    );
     for client in ["198.51.100.1", "198.51.100.2"] {
         for (status, took) in [
             deliver(client, RIGHT),
