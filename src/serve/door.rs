@@ -32,11 +32,16 @@ pub struct Door {
 }
 
 impl Door {
-    /// A way in to as many places as there are.
+    /// A way in to `places`; `told` are those who hear that none is free.
     ///
     /// # Errors
     /// When TLS cannot be spoken.
-    pub fn new(engine: Arc<Engine>, settings: &Settings, places: Places) -> io::Result<Self> {
+    pub fn new(
+        engine: Arc<Engine>,
+        settings: &Settings,
+        places: Places,
+        told: Places,
+    ) -> io::Result<Self> {
         let tls = match &settings.tls {
             None => None,
             Some(_) => Some(tls::acceptor(engine.clone()).map_err(io::Error::other)?),
@@ -44,7 +49,7 @@ impl Door {
         Ok(Self {
             engine,
             places,
-            told: Places::new(TOLD_MAX),
+            told,
             tls,
         })
     }

@@ -26,6 +26,39 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
+/// How many connections there may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// The workers.
+    pub workers: usize,
+    /// Connections that are served, at all workers together.
+    pub places: usize,
+    /// Connections that are told that there is no place.
+    pub told: usize,
+}
+
+impl Room {
+    /// As many as wanted, if there are `files` for them. A worker takes connections in before it knows whether there is a place,
+    /// and all places may be taken at one: each may have as many as there are in all.
+    #[must_use]
+    pub fn within(workers: usize, wanted: usize, files: usize) -> Self {
+        /// So many there are even if files are too few.
+        const LEAST: usize = 16;
+        let workers = workers.max(1);
+        let one = files / workers;
+        let told = (one / 4).clamp(LEAST, TOLD_MAX);
+        Self {
+            workers,
+            places: wanted.min(one.saturating_sub(told).max(LEAST)),
+            told,
+        }
+    }
+
+    fn of_one_worker(self) -> usize {
+        self.places.saturating_add(self.told)
+    }
+}
+
 /// Begins to listen.
 ///
 /// # Errors
@@ -41,14 +74,14 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Serves whoever comes to `listener`; there are `places` for connections.
+/// Serves whoever comes to `listener`, as many as there is `room` for.
 ///
 /// # Errors
 /// When the workers cannot be started.
 pub fn serve(
     engine: &Arc<Engine>,
     listener: TcpListener,
-    places: usize,
+    room: Room,
     drain_seconds: u64,
 ) -> io::Result<Server> {
     let reached = Reached {
@@ -56,13 +89,13 @@ pub fn serve(
         secure: engine.live().settings.tls.is_some(),
     };
     let settings = engine.live().settings.clone();
-    let door = Door::new(engine.clone(), &settings, Places::new(places))?;
+    let (places, told) = (Places::new(room.places), Places::new(room.told));
+    let door = Door::new(engine.clone(), &settings, places, told)?;
     let engine = web::Data::from(engine.clone());
     let attempts = Attempts::default();
     let builder = Server::build()
-        .workers(std::thread::available_parallelism().map_or(2, usize::from))
-        // All places may be taken at one worker, and others be told.
-        .max_concurrent_connections(places.saturating_add(TOLD_MAX))
+        .workers(room.workers)
+        .max_concurrent_connections(room.of_one_worker())
         .shutdown_timeout(drain_seconds)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
@@ -101,4 +134,25 @@ pub fn serve(
         .and_then(http)
     })?;
     Ok(builder.run())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_workers_together_never_take_more_files_than_there_are() {
+        for workers in [1, 2, 3, 16, 64] {
+            for files in (0..70_000).step_by(97) {
+                let room = Room::within(workers, 4096, files);
+                assert!(room.places >= 16 && room.places <= 4096, "{room:?}");
+                let least = room.places == 16 && room.told == 16;
+                let taken = workers * room.of_one_worker();
+                assert!(taken <= files || least, "{room:?} of {files}");
+            }
+        }
+        let plenty = Room::within(8, 4096, usize::MAX);
+        assert_eq!((plenty.places, plenty.told), (4096, TOLD_MAX));
+        assert_eq!(Room::within(2, 4096, 4096 - 256).places, 1664);
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::open::{Opened, Parts, ServeError};
 use super::signals::Signals;
-use super::{door, listen, reload, secrets, socket};
+use super::{listen, reload, secrets, socket};
 use crate::config::{Auth, Settings};
 use crate::engine::Engine;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -36,7 +36,7 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     };
     let listener = listen::bind(settings.listen).map_err(refused)?;
     let addr = listener.local_addr()?;
-    let server = listen::serve(&engine, listener, connections(&settings), DRAIN_SECONDS)?;
+    let server = listen::serve(&engine, listener, room(&settings), DRAIN_SECONDS)?;
     let handle = server.handle();
     if let Err(error) = socket::listen(engine.clone()) {
         tracing::warn!(%error, "there is no control socket: `rebuild` and `import` need rowhook to be stopped");
@@ -60,17 +60,18 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     Ok(outcome?)
 }
 
-/// How many connections there may be.
-fn connections(settings: &Settings) -> usize {
+/// How many connections there may be, at how many workers.
+fn room(settings: &Settings) -> listen::Room {
+    let workers = std::thread::available_parallelism().map_or(2, usize::from);
     let wanted = settings.limits.connections_max;
-    let connections = wanted.min(files_for_connections());
-    if connections < wanted {
+    let room = listen::Room::within(workers, wanted, files_for_connections());
+    if room.places < wanted {
         tracing::warn!(
-            connections,
+            connections = room.places,
             "the limit of open files (ulimit -n) allows fewer connections than limits.connections_max"
         );
     }
-    connections
+    room
 }
 
 /// Says on standard output where it listens, and how to open the page: the token itself only to a person at a terminal.
@@ -112,7 +113,7 @@ fn announce(engine: &Arc<Engine>, addr: SocketAddr) -> io::Result<()> {
 /// segment.
 fn files_for_connections() -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    const OWN_FILES: u64 = 256 + door::TOLD_MAX as u64;
+    const OWN_FILES: u64 = 256;
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -122,8 +123,7 @@ fn files_for_connections() -> usize {
         Ok(()) => limit.maximum,
         Err(_) => limit.current,
     };
-    let files = current.map_or(usize::MAX, |files| {
+    current.map_or(usize::MAX, |files| {
         usize::try_from(files.saturating_sub(OWN_FILES)).unwrap_or(usize::MAX)
-    });
-    files.max(16)
+    })
 }
