@@ -4,11 +4,13 @@
 //! takes it has none.
 
 use super::places::Place;
+use crate::engine::Engine;
 use crate::http::problem::Problem;
 use crate::http::progress::Progress;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -34,10 +36,15 @@ pub enum Stream {
 }
 
 /// A connection in its place.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact of its own: all their combinations occur"
+)]
 pub struct Connection {
     stream: Stream,
     progress: Progress,
-    head_time_max: Duration,
+    /// Its settings hold for every head anew.
+    engine: Arc<Engine>,
     /// Runs while no request is answered.
     waited: Option<Pin<Box<Sleep>>>,
     /// Whether something came since then: most likely the beginning of a head.
@@ -63,12 +70,13 @@ pub struct Connection {
 
 impl Connection {
     /// A connection of which nothing was read yet.
-    pub fn new(stream: Stream, place: Place, head_time_max: Duration) -> Self {
+    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>) -> Self {
+        let head_time_max = engine.live().settings.limits.head_time_max;
         Self {
             stream,
             progress: Progress::default(),
             waited: Some(Box::pin(sleep(head_time_max))),
-            head_time_max,
+            engine,
             began: false,
             stalled: None,
             taken: 0,
@@ -111,7 +119,7 @@ impl Connection {
         self.began |= came;
         if first || self.waited.is_none() {
             let wait = if came || self.progress.is_last() {
-                self.head_time_max
+                self.engine.live().settings.limits.head_time_max
             } else {
                 KEEP_ALIVE
             };

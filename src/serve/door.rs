@@ -79,7 +79,7 @@ impl Door {
                 shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
             }
         };
-        Ok((Connection::new(stream, place, head_time_max), peer))
+        Ok((Connection::new(stream, place, self.engine.clone()), peer))
     }
 }
 
