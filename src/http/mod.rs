@@ -119,19 +119,15 @@ where
 
 /// What every answer carries. A URL may hold a token, and must not travel on; what is sent is what it says it is, is no part of
 /// another page, and loads nothing. The page alone says what else it needs.
-pub(crate) fn security_headers(
-    secure: bool,
-) -> impl Iterator<Item = (header::HeaderName, &'static str)> {
-    const YEAR: &str = "max-age=31536000";
-    let always = [
+pub(crate) fn security_headers() -> impl Iterator<Item = (header::HeaderName, &'static str)> {
+    [
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
         (header::CONTENT_SECURITY_POLICY, NOTHING_LOADS),
-    ];
-    let tls = secure.then_some((header::STRICT_TRANSPORT_SECURITY, YEAR));
-    always.into_iter().chain(tls)
+    ]
+    .into_iter()
 }
 
 const NOTHING_LOADS: &str =
@@ -139,9 +135,9 @@ const NOTHING_LOADS: &str =
 
 /// Puts the security headers on every answer that does not have them.
 #[must_use]
-pub fn common_headers(secure: bool) -> actix_web::middleware::DefaultHeaders {
+pub fn common_headers() -> actix_web::middleware::DefaultHeaders {
     let none = actix_web::middleware::DefaultHeaders::new();
-    security_headers(secure).fold(none, actix_web::middleware::DefaultHeaders::add)
+    security_headers().fold(none, actix_web::middleware::DefaultHeaders::add)
 }
 
 /// How this server is reached, where nothing else says it.

@@ -335,7 +335,7 @@ impl Problem {
 
     /// The response as bytes, for a connection that is closed after it: where there is no request to respond to.
     #[must_use]
-    pub fn last_words(&self, secure: bool) -> Vec<u8> {
+    pub fn last_words(&self) -> Vec<u8> {
         let response = self.respond();
         let status = response.status();
         let reason = status.canonical_reason().unwrap_or_default();
@@ -346,7 +346,7 @@ impl Problem {
         for (name, value) in response.headers() {
             let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
         }
-        for (name, value) in security_headers(secure) {
+        for (name, value) in security_headers() {
             let _ = write!(text, "{name}: {value}\r\n");
         }
         let date = HttpDate::from(SystemTime::from(Timestamp::now().utc()));

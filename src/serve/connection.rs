@@ -95,10 +95,6 @@ impl Connection {
         self.progress.clone()
     }
 
-    fn is_secure(&self) -> bool {
-        matches!(self.stream, Stream::Tls(_))
-    }
-
     /// Whether an answer is under way: it is not given yet, or not all of it taken. What would be said now would be in it.
     fn is_busy(&self) -> bool {
         self.unsent || self.progress.is_answering()
@@ -203,7 +199,7 @@ impl AsyncRead for Connection {
         if this.is_late(cx, came > 0) {
             this.cut = true;
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
-                this.instead = Problem::HeadTooSlow.last_words(this.is_secure());
+                this.instead = Problem::HeadTooSlow.last_words();
                 let _ = this.send_instead(cx);
             }
             return Poll::Ready(Ok(()));
@@ -233,7 +229,7 @@ impl AsyncWrite for Connection {
             && (before == 0 || this.progress.was_own_text())
             && !this.progress.is_answering()
         {
-            this.instead = [&buf[..before], &problem.last_words(this.is_secure())].concat();
+            this.instead = [&buf[..before], &problem.last_words()].concat();
             if let Poll::Ready(Err(error)) = this.send_instead(cx) {
                 return Poll::Ready(Err(error));
             }

@@ -98,7 +98,7 @@ async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<St
 async fn farewell(mut stream: TcpStream, words: Option<Problem>) {
     let said = async {
         if let Some(words) = words {
-            stream.write_all(&words.last_words(false)).await?;
+            stream.write_all(&words.last_words()).await?;
         }
         stream.shutdown().await?;
         let mut rest = [0; 4096];

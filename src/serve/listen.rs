@@ -105,7 +105,7 @@ pub fn serve(
             .app_data(attempts.clone())
             .app_data(reached)
             .wrap_fn(refuse_endless)
-            .wrap(common_headers(reached.secure))
+            .wrap(common_headers())
             .wrap_fn(progress::track)
             .configure(routes);
         let stopping = stopping.clone();
