@@ -353,7 +353,7 @@ fn the_beginning_of_a_head_during_a_download_spoils_nothing() {
             break Ok(0);
         }
     };
-    let begin = memchr::memmem::find(&all, b"\r\n\r\n").expect("a head") + 4;
+    let body_at = memchr::memmem::find(&all, b"\r\n\r\n").expect("a head") + 4;
     assert!(
         end.is_ok(),
         "{end:?} after {} of {}",
@@ -361,9 +361,9 @@ fn the_beginning_of_a_head_during_a_download_spoils_nothing() {
         table.body.len()
     );
     assert!(
-        all[begin..] == table.body,
+        all[body_at..] == table.body,
         "{} of {}",
-        all.len() - begin,
+        all.len() - body_at,
         table.body.len()
     );
 }
