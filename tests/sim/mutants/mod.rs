@@ -42,9 +42,9 @@ const MUTANTS: [Mutant; 19] = [
         name: "id-too-early",
         breaks: "an id counts after its sync",
         file: "src/journal/writer.rs",
-        find: "        let mut seq = self.last_seq;\n",
-        replace: "        let mut seq = self.last_seq;\n        for (.., event) in fresh {\n            \
-                  self.remember(event.id);\n        }\n",
+        find: "        let Tail::Open(segment) = &mut self.tail else {\n",
+        replace: "        for (.., event) in fresh {\n            self.remember(event.id);\n        }\n        \
+                  let Tail::Open(segment) = &mut self.tail else {\n",
     },
     Mutant {
         name: "damage-is-the-end",
