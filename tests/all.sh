@@ -87,7 +87,7 @@ say "tests with strace, full disks, mounts and a clock that jumps"
 cargo test --locked --features faults --test faults -- --test-threads 6
 
 # A copy of the code with one mistake at a time: the sequences on the simulated disk must notice each.
-export ROWHOOK_MUTANT_SEQUENCES="${ROWHOOK_MUTANT_SEQUENCES:-100}"
+export ROWHOOK_MUTANT_SEQUENCES="${ROWHOOK_MUTANT_SEQUENCES:-300}"
 say "deliberate mistakes are noticed"
 cargo test --locked --features faults --test sim mutants -- --nocapture
 
