@@ -10,8 +10,8 @@ use std::io;
 use std::path::PathBuf;
 
 const RECORD: usize = 24;
-/// Records in a file before the next one starts: 24 MB.
-const FILE_RECORDS: u64 = 1_000_000;
+/// Records in a file before the next one starts: 24 MB. Few in tests, so that these have many files.
+const FILE_RECORDS: u64 = if cfg!(test) { 100 } else { 1_000_000 };
 /// Bytes kept back before they are written.
 const BUFFER: usize = 64 * 1024;
 
@@ -32,6 +32,8 @@ pub struct IdLog {
     at: Mark,
     buffer: Vec<u8>,
     files_max: u64,
+    /// What was synced last: a checkpoint may name it. Files behind it are nobody's.
+    synced: Mark,
     /// After a failed write nothing is known of the file: the next sync writes all ids into a new one.
     broken: bool,
 }
@@ -57,6 +59,7 @@ impl IdLog {
             at: mark,
             buffer: Vec::new(),
             files_max,
+            synced: mark,
             broken: false,
         };
         let first = mark.file.saturating_sub(files_max).max(1);
@@ -84,16 +87,18 @@ impl IdLog {
     /// Whatever the disk answers.
     pub fn anew(disk: SharedDisk, dir: PathBuf, after: u64, ids_max: usize) -> io::Result<Self> {
         disk.create_dir(&dir)?;
+        let at = Mark {
+            file: after,
+            records: 0,
+        };
         let log = Self {
             disk,
             dir,
             file: None,
-            at: Mark {
-                file: after,
-                records: 0,
-            },
+            at,
             buffer: Vec::new(),
             files_max: files_for(ids_max),
+            synced: at,
             broken: false,
         };
         log.remove_others(u64::MAX)?;
@@ -185,31 +190,47 @@ impl IdLog {
         };
         self.file = Some(self.disk.open(&self.path(self.at.file), Open::Fresh)?);
         self.disk.sync_dir(&self.dir)?;
-        let oldest = self.at.file.saturating_sub(self.files_max);
-        if oldest > 0 {
-            // One that cannot be removed now is removed at the next start.
-            let _ = self.disk.remove(&self.path(oldest));
+        if !self.broken {
+            // What cannot be removed now is removed later. While all ids are written anew the checkpoint names the old files.
+            let _ = self.remove_others((self.at.file + 1).saturating_sub(self.files_max));
         }
         Ok(())
     }
 
-    /// Makes all ids durable and tells how far they go. After an earlier failure it writes all of `seen` anew.
+    /// Makes all ids durable and tells how far they go. After an earlier failure it writes all of `seen` anew. One that fails
+    /// leaves no file behind.
     ///
     /// # Errors
     /// Whatever the disk answers; the mark before stays true.
     pub fn sync(&mut self, seen: &Seen) -> io::Result<Mark> {
         let done = self.try_sync(seen);
-        if done.is_err() {
+        if let Ok(mark) = done {
+            self.synced = mark;
+        } else {
             self.broken = true;
-            self.buffer = Vec::new();
+            self.go_back();
         }
         done
     }
 
+    /// Takes away the files behind what was synced last, so that tries on a full disk neither fill it further nor push out the
+    /// files that the checkpoint names.
+    fn go_back(&mut self) {
+        self.file = None;
+        self.buffer = Vec::new();
+        for number in self.synced.file + 1..=self.at.file {
+            // One that cannot be removed is emptied by the next try.
+            let _ = self.disk.remove(&self.path(number));
+        }
+        self.at = Mark {
+            file: self.synced.file,
+            records: 0,
+        };
+    }
+
     fn try_sync(&mut self, seen: &Seen) -> io::Result<Mark> {
         if self.broken {
-            self.file = None;
-            self.buffer = Vec::new();
+            self.go_back();
             for (id, at) in seen.iter() {
                 self.buffer.extend_from_slice(&id.0);
                 self.buffer.extend_from_slice(&at.millis().to_le_bytes());
@@ -217,12 +238,12 @@ impl IdLog {
                     self.flush()?;
                 }
             }
-            self.broken = false;
         }
         self.flush()?;
         if let Some(file) = &self.file {
             file.sync()?;
         }
+        self.broken = false;
         Ok(self.at)
     }
 }

@@ -255,6 +255,43 @@ fn a_checkpoint_that_fails_costs_no_id() {
     }
 }
 
+/// Tries that fail on a full disk neither fill it further nor cost the files that the checkpoint names.
+#[test]
+fn ids_that_cannot_be_written_anew_leave_no_file() {
+    for (op, skip) in [
+        (Op::Make, 0),
+        (Op::Write, 0),
+        (Op::Write, 7),
+        (Op::Sync, 0),
+        (Op::Sync, 7),
+        (Op::SyncDir, 3),
+    ] {
+        let place = Place::new();
+        let (mut journal, faults) = open_faulty(&place);
+        for n in 0..950 {
+            store(&mut journal, &format!(r#"{{"n":{n}}}"#), NOON);
+        }
+        journal.checkpoint().unwrap();
+        let there = place.names("state/seen");
+        assert_eq!(there.len(), 10, "{there:?}");
+        store(&mut journal, r#"{"n":950}"#, NOON);
+        faults.fail(Some(Op::Write), "seen", 0, 1, ENOSPC);
+        journal.checkpoint().unwrap_err();
+        for _ in 0..20 {
+            faults.fail(Some(op), "seen", skip, u64::MAX, ENOSPC);
+            journal.checkpoint().unwrap_err();
+            assert_eq!(place.names("state/seen"), there, "{op:?} after {skip}");
+        }
+        drop(journal);
+        let (mut journal, opened) = place.try_open().unwrap();
+        assert_eq!(opened.checked, 1);
+        for n in [0, 500, 950] {
+            let verdict = store(&mut journal, &format!(r#"{{"n":{n}}}"#), NOON);
+            assert_eq!(verdict, stored(0, 1), "{op:?} after {skip}: {n}");
+        }
+    }
+}
+
 /// Events of earlier days are batches of their own: what is durable before a failure is told so, or it would come again.
 #[test]
 fn what_was_durable_before_the_failure_is_stored() {

@@ -85,8 +85,8 @@ const MUTANTS: [Mutant; 19] = [
         name: "ids-unsynced",
         breaks: "ids are durable before a checkpoint vouches for them",
         file: "src/journal/ids.rs",
-        find: "        if let Some(file) = &self.file {\n            file.sync()?;\n        }\n        Ok(self.at)",
-        replace: "        Ok(self.at)",
+        find: "        if let Some(file) = &self.file {\n            file.sync()?;\n        }\n        self.broken = false;",
+        replace: "        self.broken = false;",
     },
     Mutant {
         name: "body-unsynced",
