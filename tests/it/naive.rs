@@ -128,7 +128,7 @@ fn sheet(rules: &Rules, start: &[Column], events: &[Event]) -> (Sheet, Vec<Vec<S
 
 // ---------------------------------------------------------------------------------------------------------- columns
 
-const PINNED_LESSONLY: [&str; 15] = [
+pub const PINNED_LESSONLY: [&str; 15] = [
     "received_at",
     "user.ext_uid",
     "user.id",

@@ -132,27 +132,11 @@ fn lessonly_pins_and_expands() {
     assert_eq!(
         table(&LESSONLY, &[], &events(&[payload])),
         [
-            vec![
-                "received_at",
-                "user.ext_uid",
-                "user.id",
-                "user.name",
-                "user.email",
-                "lesson.id",
-                "lesson.title",
-                "lesson.retake_score",
-                "score",
-                "score_percent",
-                "started_at",
-                "completed_at",
-                "assigned_at",
-                "report_card_url",
-                "event_id",
-                "Department",
-                "Address.city",
-                "extra",
-                "user.nick",
-            ],
+            [
+                &PINNED_LESSONLY[..],
+                &["Department", "Address.city", "extra", "user.nick"],
+            ]
+            .concat(),
             vec![
                 "t1", "", "7", "N", "", "", "T", "", "9.50", "", "", "", "", "", "i1", "Sales",
                 "Bonn", "1", "n",
