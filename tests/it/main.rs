@@ -2,6 +2,7 @@
 //! against a second implementation.
 
 mod after;
+mod alongside;
 mod attempts;
 mod audit;
 mod bodies;
@@ -19,6 +20,7 @@ mod flips;
 mod flips_world;
 mod flood;
 mod hostile;
+mod import;
 mod killing;
 mod kills;
 mod layers;
@@ -31,6 +33,7 @@ mod payloads;
 mod raw;
 mod reading;
 mod readme;
+mod rebuild;
 mod receiving;
 mod rejected;
 mod reload;

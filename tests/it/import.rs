@@ -1,0 +1,270 @@
+//! `import`: what files may be, what is stored of them, what is told.
+
+use crate::commands::{file, import, import_again, only_file, rows, start_again};
+use crate::days::{journal, three_days};
+use crate::server::Place;
+use std::fs;
+
+#[test]
+fn json_in_any_form_is_imported_once() {
+    for running in [true, false] {
+        let place = Place::new();
+        place.config("[sources.orders]\n[sources.other]\n");
+        let server = running.then(|| start_again(&place));
+        let files = [
+            file(
+                &place,
+                "lines.jsonl",
+                "{\"n\":1}\n\n{\"n\":2.50}\r\n[{\"n\":3},{\"n\":4}]\n{\"n\":1}\n",
+            ),
+            file(&place, "one.json", "{\n  \"n\": 5,\n  \"t\": \"a b\"\n}\n"),
+            file(&place, "array.json", "[\n {\"n\": 6},\n {\"n\": 7}\n]\n"),
+            file(&place, "short.json", "\u{feff}[{\"n\":8},{\"n\":9}]"),
+            file(&place, "many.json", "{\n\"n\":10}\n{\n\"n\":11}"),
+        ];
+        let first = import(&place, "orders", &files);
+        assert_eq!(
+            (first.out.as_str(), first.code),
+            ("11 stored, 1 there already, 0 refused\n", 0),
+            "{}",
+            first.err
+        );
+        let again = import(&place, "orders", &files);
+        assert_eq!(again.out, "0 stored, 12 there already, 0 refused\n");
+        let numbers: Vec<_> = rows(&place, "orders")
+            .iter()
+            .map(|row| row.split(',').nth(2).expect("a cell").to_owned())
+            .collect();
+        assert_eq!(
+            numbers,
+            ["1", "2.50", "3", "4", "5", "6", "7", "8", "9", "10", "11"]
+        );
+        assert_eq!(
+            import_again(&place, "orders", &files).out,
+            "12 stored, 0 there already, 0 refused\n"
+        );
+        assert_eq!(rows(&place, "orders").len(), 23);
+        if let Some(server) = server {
+            // What came by hand is known as a webhook, too.
+            assert_eq!(
+                server.post_to("orders", b"{\"n\":1}", &[]).masked(),
+                r#"{"status":"duplicate","id":"ID"}"#
+            );
+            assert_eq!(
+                server
+                    .get("/exports/orders/today.csv")
+                    .text()
+                    .lines()
+                    .count(),
+                24
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_is_told_with_its_place() {
+    let place = Place::new();
+    let _server = place.start_with("[sources.orders]\n[limits]\nbody_bytes_max = 50\n");
+    let long = format!("{{\"long\":\"{}\"}}", "x".repeat(60));
+    let path = file(
+        &place,
+        "bad.jsonl",
+        &format!("{{\"n\":1}}\nhello\n7\n[]\n{{\"n\":2}}\n{long}\n{{\"n\":3\n"),
+    );
+    let said = import(&place, "orders", &[&path]);
+    insta::assert_snapshot!(said.masked(&path), @r"
+    FILE:2: line 1, column 1: expected a JSON value; kept in rejected/
+    FILE:3: the body is a single JSON value; a row needs an object; kept in rejected/
+    FILE:4: the body is an empty array; there is nothing to store; kept in rejected/
+    FILE:6: it has 71 bytes; the limit is 50 (limits.body_bytes_max)
+    FILE:7: line 1, column 7: the text ends in the middle of a value; kept in rejected/
+    2 stored, 0 there already, 5 refused
+    ");
+    assert_eq!((said.code, rows(&place, "orders").len()), (1, 2));
+    // As a webhook's body, the refused ones are kept; and what was cut off or too long is still in the file.
+    assert_eq!(place.read_all("rejected", ".jsonl").lines().count(), 4);
+    let missing = import(&place, "orders", &["nowhere.json"]);
+    assert_eq!(
+        (missing.err.as_str(), missing.code),
+        (
+            "error: nowhere.json: No such file or directory (os error 2)\n",
+            1
+        )
+    );
+    let unknown = import(&place, "ordres", &[&path]);
+    assert_eq!(
+        (unknown.err.as_str(), unknown.code),
+        (
+            "error: there is no source `ordres`; configured: orders\n",
+            1
+        )
+    );
+}
+
+/// Mended by hand, or under a new limit, rejected bodies are delivered again from the file that kept them.
+#[test]
+fn a_rejected_file_is_imported() {
+    let place = Place::new();
+    let server = place.start_with("[sources.orders]\n[sources.other]\n[limits]\ndepth_max = 2\n");
+    assert_eq!(
+        server
+            .post_to("orders", br#"{"a":{"b":{"c":1}}}"#, &[])
+            .status,
+        422
+    );
+    assert_eq!(
+        server
+            .post_to("other", br#"{"a":{"b":{"c":2}}}"#, &[])
+            .status,
+        422
+    );
+    assert_eq!(server.post_to("orders", b"{\"half\":", &[]).status, 400);
+    drop(server);
+    place.config("[sources.orders]\n[sources.other]\n");
+    let path = only_file(&place, "rejected");
+    let said = import(&place, "orders", &[&path]);
+    insta::assert_snapshot!(said.masked(&path), @r"
+    FILE:3: line 1, column 9: the text ends in the middle of a value; kept in rejected/
+    1 stored, 0 there already, 1 refused
+    1 of the source other were passed over; import them with --source other
+    ");
+    assert_eq!(said.code, 1);
+    assert_eq!(rows(&place, "orders").len(), 1);
+    assert_eq!(
+        fs::read_to_string(&path).expect("a text").lines().count(),
+        3,
+        "kept once"
+    );
+}
+
+/// A journal keeps its moments and days, into a server with another key, while that one receives.
+#[test]
+fn a_journal_is_imported_with_its_days() {
+    for running in [true, false] {
+        let (old, server) = three_days();
+        let wanted: Vec<(String, String)> = ["2020-01-01", "2020-01-02", "2020-01-04"]
+            .map(|day| {
+                (
+                    day.to_owned(),
+                    server
+                        .get(&format!("/exports/orders/{day}.csv"))
+                        .text()
+                        .to_owned(),
+                )
+            })
+            .into();
+        drop(server);
+        let place = Place::new();
+        place.config("[sources.orders]\n[sources.lessonly]\npreset = \"lessonly\"\n");
+        let server = running.then(|| start_again(&place));
+        if let Some(server) = &server {
+            assert_eq!(server.post("{\"now\":1}").status, 200);
+            assert_eq!(
+                server.post_to("orders", b"{\"a\":\"now\"}", &[]).status,
+                200
+            );
+        }
+        let mut paths: Vec<_> = fs::read_dir(old.output().join("journal"))
+            .expect("a folder")
+            .map(|e| e.expect("an entry").path())
+            .collect();
+        paths.sort();
+        let said = import(&place, "orders", &paths);
+        assert_eq!(
+            (said.out.as_str(), said.code),
+            ("4 stored, 0 there already, 0 refused\n", 0),
+            "{}",
+            said.err
+        );
+        assert_eq!(
+            import(&place, "orders", &paths).out,
+            "0 stored, 4 there already, 0 refused\n"
+        );
+        let server = server.unwrap_or_else(|| {
+            place.start_with("[sources.orders]\n[sources.lessonly]\npreset = \"lessonly\"\n")
+        });
+        for (day, text) in &wanted {
+            let now = server.get(&format!("/exports/orders/{day}.csv"));
+            let cells = |text: &str| {
+                let mut reader = csv::Reader::from_reader(text.as_bytes());
+                let header = reader.headers().expect("a header").clone();
+                let id = header
+                    .iter()
+                    .position(|name| name == "event_id")
+                    .expect("ids");
+                let rows: Vec<Vec<String>> = reader
+                    .records()
+                    .map(|row| {
+                        let row = row.expect("a row");
+                        row.iter()
+                            .enumerate()
+                            .filter(|(nth, _)| *nth != id)
+                            .map(|(_, cell)| cell.to_owned())
+                            .collect()
+                    })
+                    .collect();
+                (header, rows)
+            };
+            assert_eq!(cells(now.text()), cells(text), "{day}");
+        }
+        // Deliveries go on today.
+        assert_eq!(
+            server.post_to("orders", b"{\"a\":\"later\"}", &[]).status,
+            200
+        );
+        assert!(
+            server
+                .get("/exports/orders/today.csv")
+                .text()
+                .contains("later")
+        );
+        let verified = server.get("/readyz").status;
+        assert_eq!(verified, 200);
+    }
+}
+
+/// What looks like a line of a rejected file and is not, and a first line that is torn.
+#[test]
+fn lines_that_look_like_others() {
+    let place = Place::new();
+    let event =
+        r#"{"source":"web","reason":"disk","status":422,"body":"{\"a\":1}","severity":"high"}"#;
+    let path = file(
+        &place,
+        "events.jsonl",
+        &format!("{{\"n\":1,\n{event}\n{{\"n\":2}}\n"),
+    );
+    let said = import(&place, "lessonly", &[&path]);
+    insta::assert_snapshot!(said.masked(&path), @r"
+    FILE:1: line 1, column 8: the text ends in the middle of a value; kept in rejected/
+    2 stored, 0 there already, 1 refused
+    ");
+    assert!(rows(&place, "lessonly")[0].contains("disk"));
+}
+
+/// A journal of one source is not poured into another.
+#[test]
+fn records_of_other_sources_are_passed_over_and_told() {
+    let place = Place::new();
+    let old = Place::new();
+    journal(&old, &[("2020-01-01", &[r#"{"a":1}"#])]);
+    let path = old.output().join("journal/2020-01-01.jsonl");
+    let said = import(&place, "lessonly", &[&path]);
+    insta::assert_snapshot!(said.out, @r"
+    0 stored, 0 there already, 0 refused
+    1 of the source orders were passed over; import them with --source orders
+    ");
+    // One changed digit: told, and not stored.
+    let text = fs::read_to_string(&path)
+        .expect("a text")
+        .replace(r#"{"a":1}"#, r#"{"a":2}"#);
+    fs::write(&path, text).expect("a file");
+    place.config("[sources.orders]\n");
+    let said = import(&place, "orders", &[&path]);
+    insta::assert_snapshot!(said.masked(&path), @r"
+    FILE:2: a journal's record, but the line's check does not fit
+    0 stored, 0 there already, 1 refused
+    ");
+    assert_eq!(said.code, 1);
+}
