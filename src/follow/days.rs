@@ -2,7 +2,8 @@
 
 use super::catalog::Summary;
 use super::follower::{Follower, Key};
-use crate::event::{Day, SourceName, Timestamp};
+use crate::event::{Day, Seq, SourceName, Timestamp};
+use crate::table::Checkpoint;
 use std::time::Instant;
 
 /// How long after midnight a day's table is closed: a batch that was stamped before may still come.
@@ -83,5 +84,25 @@ impl Follower {
             }
             Err(error) => self.trouble(key, &error, clock),
         }
+    }
+
+    /// Whether a day that was closed has the record already: it is read again only because a checkpoint is older, and a
+    /// closed day is left as it is.
+    pub(super) fn has_closed(&mut self, key: &Key, seq: Seq) -> bool {
+        if !self.catalog.is_closed(&key.0, key.1) {
+            return false;
+        }
+        let through = if let Some(through) = self.closed.get(key) {
+            *through
+        } else {
+            // One that cannot be read is looked after like any other, and told of there.
+            let state = Checkpoint::load(&self.disk, &self.layout, &key.0, key.1)
+                .ok()
+                .flatten();
+            let through = state.map_or(Seq(0), |state| state.seq);
+            self.closed.insert(key.clone(), through);
+            through
+        };
+        seq <= through
     }
 }

@@ -8,14 +8,18 @@
 //!
 //! The only place that knows both the journal and the tables.
 
+mod asks;
 pub mod catalog;
 mod days;
 mod follower;
 pub mod handle;
 mod rebuild;
+mod remake;
+mod saved;
 #[cfg(test)]
 mod tests;
 mod tracked;
+mod troubles;
 mod upkeep;
 
 pub use catalog::{Catalog, Summary};

@@ -1,27 +1,64 @@
 //! Tables that lag or cannot go on: caught up, opened again, made anew. All of
 //! it reads the journal again; nothing is remembered in a queue.
 
-use super::follower::{BLOCK_BYTES, Follower, Key, RETRY};
-use super::tracked::{Edits, Remake, Reopened, Tracked};
-use crate::disk::Stat;
-use crate::event::{Day, Seq, SourceName, Timestamp};
+use super::follower::{BLOCK_BYTES, Follower, Key};
+use super::tracked::Remake;
+use super::tracked::Reopened;
+use crate::event::{Day, Seq, SourceName};
 use crate::flatten::{Column, Rules};
 use crate::journal::Cursor;
 use crate::journal::record::{self, Record};
 use crate::table::{Checkpoint, Table, TableError, TableOptions};
 use std::io;
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
-const WIDEN_PAUSE: u32 = 9;
+pub(super) const WIDEN_PAUSE: u32 = 9;
 
-/// A table that is changed again and again is made anew once in this time at most.
-const EDIT_PAUSE_MIN: Duration = Duration::from_secs(1);
-/// The log tells of a table's changes and of its troubles once in this time.
-pub(super) const TELL_EVERY: Duration = Duration::from_secs(60);
+/// Tables that are caught up in one step: each has a file open until its day is closed.
+const LOOK_AFTER_MAX: usize = 16;
 
 impl Follower {
+    /// Brings tables that lag up to date when they are due, and those at once that a reader waits for. With `look` it sees to it
+    /// that the files of all of them are what they were.
+    pub(super) fn look_after(&mut self, clock: Instant, look: bool) {
+        let wanted = |key: &Key| {
+            self.waiting
+                .iter()
+                .any(|r| r.source == key.0 && r.days.contains(&key.1))
+        };
+        let mut keys: Vec<(Key, bool)> = Vec::new();
+        let mut changed = Vec::new();
+        for (key, tracked) in &self.tables {
+            let waits = tracked.has_waiting();
+            let forced = wanted(key) && (waits || tracked.behind.is_some());
+            let failed = tracked.table.is_none();
+            let due = (tracked.behind.is_some() && tracked.due <= clock)
+                || (waits && tracked.widen_after <= clock);
+            if due || (forced && !failed) {
+                keys.push((key.clone(), forced));
+            } else if let Some(table) = &tracked.table
+                && (look || wanted(key))
+                && let Err(error) = table.check()
+            {
+                // Nobody is given what somebody else made of a table that is still written to.
+                changed.push((key.clone(), error));
+            }
+        }
+        keys.sort();
+        keys.truncate(LOOK_AFTER_MAX);
+        for (key, forced) in keys {
+            if self.tables.get(&key).is_some_and(|t| t.behind.is_some()) {
+                self.catch_up(&key, clock);
+            } else {
+                self.flush(&key, clock, forced);
+            }
+        }
+        for (key, error) in changed {
+            self.trouble(&key, &error, clock);
+        }
+    }
+
     /// Reads on for one table, up to where the follower is.
     pub(super) fn catch_up(&mut self, key: &Key, clock: Instant) {
         let Some(mut tracked) = self.tables.remove(key) else {
@@ -110,7 +147,7 @@ impl Follower {
     }
 
     /// The columns of the newest earlier day with rows.
-    fn carried(&self, source: &SourceName, day: Day) -> io::Result<Vec<Column>> {
+    pub(super) fn carried(&self, source: &SourceName, day: Day) -> io::Result<Vec<Column>> {
         let Some(earlier) = self.catalog.newest_with_rows(source.as_str(), Some(day)) else {
             return Ok(Vec::new());
         };
@@ -127,7 +164,12 @@ impl Follower {
 
     /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
     /// all rows that go into one file are learned first, so that the file is widened once.
-    fn fill(&mut self, table: &mut Table, key: &Key, from: Cursor) -> Result<(), TableError> {
+    pub(super) fn fill(
+        &mut self,
+        table: &mut Table,
+        key: &Key,
+        from: Cursor,
+    ) -> Result<(), TableError> {
         let mut cursor = from;
         loop {
             let (room, pushed) = (table.room(), table.pushed());
@@ -207,178 +249,6 @@ impl Follower {
             *cursor = next;
         }
         Ok(count)
-    }
-
-    /// Makes a table anew from the journal, beside what is there, and puts it in its place. Should that fail it is told in the
-    /// log, and tried again by itself.
-    ///
-    /// # Errors
-    /// Why it failed.
-    pub(super) fn remake(
-        &mut self,
-        key: &Key,
-        why: Remake,
-        clock: Instant,
-    ) -> Result<(), TableError> {
-        let before = self.tables.remove(key);
-        let kept = before.as_ref().map_or_else(Vec::new, |t| t.ours.clone());
-        let state = before.and_then(|t| t.table).map(|table| table.state(None));
-        // Files that are what we left may go, but not when they were found to be somebody else's.
-        let mut ours = match &state {
-            Some(state) if why != Remake::Changed => {
-                state.parts.iter().map(|part| part.stat).collect()
-            }
-            _ => kept,
-        };
-        let started = Instant::now();
-        let mut replacing = false;
-        let outcome = self.try_remake(key, why, state, &mut ours, clock, &mut replacing);
-        if let Some(edits) = self.edits.get_mut(key) {
-            edits.next = clock + (started.elapsed() * WIDEN_PAUSE).max(EDIT_PAUSE_MIN);
-        }
-        match outcome {
-            Ok(table) => {
-                let tracked = Tracked {
-                    table: Some(table),
-                    behind: None,
-                    anew: None,
-                    ..Tracked::failed(self.at, clock)
-                };
-                self.tables.insert(key.clone(), tracked);
-                self.list(key);
-                Ok(())
-            }
-            Err(error) if why == Remake::Asked && !replacing => {
-                // What stood there stands there still, and whoever asked is told.
-                if !self.catalog.is_closed(&key.0, key.1) {
-                    self.track(key.clone(), Cursor::default(), clock);
-                }
-                Err(error)
-            }
-            Err(error) => {
-                if self.may_complain(key, clock) {
-                    tracing::error!(source = %key.0, day = %key.1, %error, "a table cannot be made anew; it is tried again");
-                }
-                // A large table that cannot be finished must not take all the time.
-                let pause = (started.elapsed() * WIDEN_PAUSE).max(RETRY);
-                let again = Tracked {
-                    anew: Some(why),
-                    ours,
-                    ..Tracked::failed(Cursor::default(), clock + pause)
-                };
-                self.tables.insert(key.clone(), again);
-                Err(error)
-            }
-        }
-    }
-
-    /// Says that somebody changed a table: at once, then once a minute.
-    fn tell_edit(&mut self, key: &Key, table: &Table, aside: &[PathBuf], clock: Instant) {
-        let (source, day) = key;
-        let edits = self.edits.entry(key.clone()).or_insert(Edits {
-            next: clock,
-            told: None,
-            untold: 0,
-        });
-        if edits.told.is_some_and(|told| clock < told + TELL_EVERY) {
-            edits.untold += 1;
-            return;
-        }
-        edits.told = Some(clock);
-        let earlier_changes = std::mem::take(&mut edits.untold);
-        let rows = table.rows();
-        if aside.is_empty() {
-            tracing::warn!(%source, %day, rows, earlier_changes, "a table's file was gone or unfinished; made it anew");
-        } else {
-            tracing::warn!(
-                %source, %day, rows, earlier_changes, kept = ?aside,
-                "somebody changed a table's file; their version is kept, and the table made anew"
-            );
-        }
-    }
-
-    /// `state` is what the table was, unless it was not open; `ours` are its files then, as we left them, and those that a
-    /// try put in their place before it failed.
-    fn try_remake(
-        &mut self,
-        key: &Key,
-        why: Remake,
-        state: Option<Checkpoint>,
-        ours: &mut Vec<Stat>,
-        clock: Instant,
-        replacing: &mut bool,
-    ) -> Result<Table, TableError> {
-        let (source, day) = key;
-        let state = match state {
-            Some(state) => Some(state),
-            None => Checkpoint::load(&self.disk, &self.layout, source, *day)?,
-        };
-        let options = self.options_of(source, state.as_ref());
-        let known = state.as_ref().map_or_else(Vec::new, |s| s.parts.clone());
-        let start = match state {
-            Some(state) => {
-                if why != Remake::Changed && ours.is_empty() {
-                    ours.extend(state.parts.iter().map(|part| part.stat));
-                }
-                ours.extend(state.old);
-                state.start
-            }
-            None => self.carried(source, *day)?,
-        };
-        let layout = self.layout.clone();
-        let mut table = Table::create(
-            self.disk.clone(),
-            layout,
-            source.clone(),
-            *day,
-            options,
-            &start,
-            true,
-        )?;
-        let now = Timestamp::now()
-            .utc()
-            .with_timezone(&self.options.zone)
-            .format("%H%M%S")
-            .to_string();
-        let outcome = self
-            .fill(&mut table, key, Cursor::default())
-            .and_then(|()| {
-                table.pass(self.seq, (self.at.segment, self.at.offset));
-                let had = known.iter().map(|part| part.rows).sum();
-                if table.rows() < had {
-                    let has = table.rows();
-                    if why == Remake::Asked {
-                        return Err(TableError::Missing { had, has });
-                    }
-                    tracing::error!(%source, %day, had, has, "the journal has less events of this day than its table; the table as it was is kept beside it");
-                    ours.clear();
-                }
-                *replacing = true;
-                table.replace_old(&now, ours, &known)
-            });
-        let aside = match outcome {
-            Ok(aside) => aside,
-            Err(error) => {
-                if *replacing {
-                    ours.extend(table.stats());
-                }
-                table.discard();
-                return Err(error);
-            }
-        };
-        match (why, aside.as_slice()) {
-            (Remake::Rules, _) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew under other rules");
-            }
-            (Remake::Asked, aside) => {
-                tracing::info!(%source, %day, rows = table.rows(), kept = ?aside, "made a table anew, as asked");
-            }
-            (Remake::Unsynced, _) => {
-                tracing::info!(%source, %day, rows = table.rows(), "made a table anew after a failed sync");
-            }
-            (Remake::Changed, aside) => self.tell_edit(key, &table, aside, clock),
-        }
-        Ok(table)
     }
 }
 

@@ -140,7 +140,7 @@ const MUTANTS: [Mutant; 19] = [
     Mutant {
         name: "position-too-early",
         breaks: "the position of all tables is saved behind their checkpoints",
-        file: "src/follow/follower.rs",
+        file: "src/follow/saved.rs",
         find: "        if at == self.saved || !self.tables.values().all(whole) {",
         replace: "        let _ = whole;\n        if at == self.saved {",
     },
