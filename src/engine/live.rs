@@ -3,7 +3,7 @@
 use crate::config::{Secret, Settings, Source};
 use crate::event::{Preset, SourceName};
 use crate::flatten::Rules;
-use crate::follow::FollowOptions;
+use crate::follow::{FollowOptions, SLICE_BYTES};
 use crate::journal::Options;
 use crate::table::PART_ROWS;
 use chrono_tz::Tz;
@@ -108,5 +108,6 @@ pub fn follow_options(settings: &Settings) -> FollowOptions {
         sources: settings.sources.values().map(rules).collect(),
         others: rules_of(settings, Preset::Generic),
         part_rows: PART_ROWS,
+        slice_bytes: SLICE_BYTES,
     }
 }

@@ -28,12 +28,32 @@ impl Follower {
         self.options = options;
         let keys: Vec<Key> = self.tables.keys().cloned().collect();
         for key in keys {
-            let Some(table) = self.tables.get(&key).and_then(|t| t.table.as_ref()) else {
+            let Some(tracked) = self.tables.get_mut(&key) else {
+                continue;
+            };
+            if let Some(remaking) = tracked.remaking.take() {
+                let state = remaking.table.state(None);
+                if remaking.options == self.options_of(&key.0, Some(&state)) {
+                    if let Some(tracked) = self.tables.get_mut(&key) {
+                        tracked.remaking = Some(remaking);
+                    }
+                } else {
+                    // Begun again, by the options of now.
+                    remaking.table.discard();
+                }
+                continue;
+            }
+            let Some(table) = &tracked.table else {
                 // It is opened later, by the options of then.
                 continue;
             };
-            let state = table.state(None);
+            let (state, comparing) = (table.state(None), table.is_comparing());
             if state.rules == self.options_of(&key.0, Some(&state)).rules.fingerprint() {
+                continue;
+            }
+            if comparing {
+                // Not known to be ours yet: it is opened again, as at a start.
+                self.track(key, Cursor::default(), clock);
                 continue;
             }
             let anew = Tracked {

@@ -13,11 +13,7 @@ impl Follower {
     /// At midnight: closes the tables of the days before, and begins those of today. Returns whether a day began.
     pub(super) fn turn_day(&mut self, now: Timestamp, clock: Instant) -> bool {
         let today = now.day(self.options.zone);
-        let catching_up = self
-            .tables
-            .values()
-            .any(|t| t.behind.is_some() && t.due <= clock);
-        let begins = !catching_up && self.today != Some(today);
+        let begins = self.today != Some(today);
         if begins {
             self.today = Some(today);
             self.begin_day(today, clock);
@@ -47,9 +43,9 @@ impl Follower {
     fn begin_day(&mut self, today: Day, clock: Instant) {
         let sources: Vec<SourceName> = self.options.sources.keys().cloned().collect();
         for source in sources {
-            if self.catalog.knows(source.as_str())
-                && !self.tables.contains_key(&(source.clone(), today))
-            {
+            let known = self.catalog.knows(source.as_str())
+                || self.tables.keys().any(|key| key.0 == source);
+            if known && !self.tables.contains_key(&(source.clone(), today)) {
                 self.track((source, today), self.at, clock);
             }
         }

@@ -30,7 +30,13 @@ pub struct FollowOptions {
     pub others: Rules,
     /// Rows in a file.
     pub part_rows: u64,
+    /// Bytes of journal that a step reads for tables that lag, [`SLICE_BYTES`] outside tests.
+    pub slice_bytes: usize,
 }
+
+/// What is read and written of so much of the journal takes about a hundredth of a second: readers of other tables wait so long
+/// for one that is made anew.
+pub const SLICE_BYTES: usize = 1 << 20;
 
 /// Bytes of journal read at a time.
 pub(super) const BLOCK_BYTES: usize = 256 * 1024;
@@ -65,6 +71,8 @@ pub struct Follower {
     /// For days that were closed before this start: up to where they have every record.
     pub(super) closed: HashMap<Key, Seq>,
     pub(super) saved: Cursor,
+    /// Bytes that may be read for tables that lag in this step.
+    pub(super) slice_left: usize,
     /// Tables that somebody changed since their day began.
     pub(super) edits: BTreeMap<Key, Edits>,
     /// Tables that are to be made anew, for whoever asked first first.
@@ -117,6 +125,7 @@ impl Follower {
             opened_end,
             closed: HashMap::new(),
             saved: saved.at,
+            slice_left: 0,
             edits: BTreeMap::new(),
             wishes: VecDeque::new(),
             complained: BTreeMap::new(),
@@ -143,6 +152,7 @@ impl Follower {
             }
         };
         self.take_asks(clock);
+        self.slice_left = self.options.slice_bytes.max(1);
         if self.may_look_after() {
             // Only a hint to look: no other memory is ordered by it.
             let heard = self.look.swap(false, Ordering::Relaxed);
@@ -155,6 +165,7 @@ impl Follower {
             if self.turn_day(now, clock) {
                 self.look_after(clock, false);
             }
+            more |= self.tables.values().any(|t| t.lags(clock));
         }
         self.answer(clock);
         let many = self.dirty_bytes() >= CHECKPOINT_BYTES && !self.checkpoint_failed;

@@ -11,6 +11,7 @@
 mod asks;
 pub mod catalog;
 mod days;
+mod fill;
 mod follower;
 pub mod handle;
 mod rebuild;
@@ -23,5 +24,5 @@ mod troubles;
 mod upkeep;
 
 pub use catalog::{Catalog, Summary};
-pub use follower::{FollowOptions, Follower};
+pub use follower::{FollowOptions, Follower, SLICE_BYTES};
 pub use handle::{Ask, Handle, Rebuild, Rebuilt, Request, Unavailable};

@@ -1,13 +1,15 @@
 //! Tables that somebody wishes to have made anew, also those of days that are
-//! over: one in a step, so that all others are looked after meanwhile.
+//! over: one after the other, each a piece in a step, so that all others are
+//! looked after meanwhile.
 
+use super::fill::Walk;
 use super::follower::{Follower, Key};
 use super::handle::{Rebuild, Rebuilt};
-use super::tracked::Remake;
-use crate::event::{Seq, SourceName};
+use super::tracked::{Remake, Tracked};
+use crate::event::{Day, SourceName};
 use crate::journal::Cursor;
 use crate::table::TableError;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -15,6 +17,25 @@ use tokio::sync::mpsc::UnboundedSender;
 pub(super) struct Wish {
     keys: VecDeque<Key>,
     reply: UnboundedSender<Option<Rebuilt>>,
+    /// The one that is being made.
+    current: Option<Current>,
+    /// Whose events the journal has, by days, where that is needed.
+    found: BTreeMap<Day, Found>,
+}
+
+struct Current {
+    key: Key,
+    left: usize,
+    before: (u64, usize),
+}
+
+/// The sources that have events on a day.
+#[derive(Default)]
+struct Found {
+    sources: BTreeSet<SourceName>,
+    /// All before this was read.
+    at: Cursor,
+    is_all: bool,
 }
 
 impl Follower {
@@ -45,49 +66,108 @@ impl Follower {
         Wish {
             keys: keys.into(),
             reply,
+            current: None,
+            found: BTreeMap::new(),
         }
     }
 
-    /// Makes the next table anew that somebody wished for. Returns whether there are more.
+    /// Sets about making the next table anew that somebody wished for. Returns whether there is more to do at once.
     pub(super) fn rebuild_next(&mut self, clock: Instant) -> bool {
         let Some(wish) = self.wishes.front_mut() else {
             return false;
         };
-        let key = wish.keys.pop_front().filter(|_| !wish.reply.is_closed());
-        let (left, reply) = (wish.keys.len(), wish.reply.clone());
-        let Some(key) = key else {
+        if wish.current.is_some() {
+            // It is among the tables that lag.
+            return false;
+        }
+        let next = wish.keys.front().filter(|_| !wish.reply.is_closed());
+        let Some(key) = next.cloned() else {
+            // Whoever asked may have gone; then no more is made.
+            let _ = wish.reply.send(None);
             self.wishes.pop_front();
-            let _ = reply.send(None);
             return !self.wishes.is_empty();
         };
-        let figures = |follower: &Self| {
-            let summary = follower.catalog.get(&key.0, key.1);
-            summary.map_or((0, 0), |s| (s.figures.rows(), s.figures.columns()))
-        };
-        let before = figures(self);
+        let is_under_way = |t: &Tracked| t.behind.is_some() && t.reads_at().is_some();
+        if self.tables.get(&key).is_some_and(is_under_way) {
+            // What its files are is not known before that is over.
+            return false;
+        }
         let is_known = self.catalog.get(&key.0, key.1).is_some();
-        let outcome = match self.has_events(&key) {
-            Ok(false) if !is_known => return true,
-            Ok(_) => self.remake(&key, Remake::Asked, clock),
-            Err(error) => Err(error),
+        let found = if is_known {
+            Ok(Some(true))
+        } else {
+            self.has_events(&key)
         };
+        let before = self.figures(&key);
+        let Some(wish) = self.wishes.front_mut() else {
+            return false;
+        };
+        if !matches!(found, Ok(None)) {
+            wish.keys.pop_front();
+        }
+        if matches!(found, Ok(Some(true)) | Err(_)) {
+            let (key, left) = (key.clone(), wish.keys.len());
+            wish.current = Some(Current { key, left, before });
+        }
+        match found {
+            Ok(Some(true)) => self.remake(&key, Remake::Asked, clock),
+            Ok(_) => {}
+            Err(error) => self.tell_rebuilt(&key, Err(error)),
+        }
+        true
+    }
+
+    fn figures(&self, key: &Key) -> (u64, usize) {
+        let summary = self.catalog.get(&key.0, key.1);
+        summary.map_or((0, 0), |s| (s.figures.rows(), s.figures.columns()))
+    }
+
+    /// Tells whoever asked what became of a table.
+    pub(super) fn tell_rebuilt(&mut self, key: &Key, outcome: Result<(), TableError>) {
         let after = match outcome {
-            Ok(()) => Ok(figures(self)),
+            Ok(()) => Ok(self.figures(key)),
             Err(error) => Err(error.to_string()),
         };
-        // Whoever asked may have gone; then no more is made.
-        let _ = reply.send(Some(Rebuilt {
-            source: key.0,
+        let Some(wish) = self.wishes.front_mut() else {
+            return;
+        };
+        let Some(Current { left, before, .. }) = wish.current.take_if(|c| c.key == *key) else {
+            return;
+        };
+        let _ = wish.reply.send(Some(Rebuilt {
+            source: key.0.clone(),
             day: key.1,
             left,
             before,
             after,
         }));
-        true
     }
 
-    fn has_events(&mut self, key: &Key) -> Result<bool, TableError> {
-        let found = self.each(key, Seq(0), &mut Cursor::default(), 1, |_| Ok(()));
-        found.map(|count| count > 0)
+    /// Whether the journal has events for a table; nothing when that takes more than this step. A day is read once for all
+    /// sources.
+    fn has_events(&mut self, (source, day): &Key) -> Result<Option<bool>, TableError> {
+        let Some(wish) = self.wishes.front_mut() else {
+            return Ok(None);
+        };
+        let mut found = wish.found.remove(day).unwrap_or_default();
+        let walked = if found.is_all || found.sources.contains(source) {
+            Ok(())
+        } else {
+            let Found { sources, at, .. } = &mut found;
+            let walked = self.walk(*day, at, |record| {
+                if sources.contains(record.source) {
+                    return Ok(true);
+                }
+                sources.extend(SourceName::new(record.source));
+                Ok(record.source != source.as_str())
+            });
+            walked.map(|walk| found.is_all = walk == Walk::End)
+        };
+        let has = found.sources.contains(source);
+        let answer = (has || found.is_all).then_some(has);
+        if let Some(wish) = self.wishes.front_mut() {
+            wish.found.insert(*day, found);
+        }
+        walked.map(|()| answer)
     }
 }

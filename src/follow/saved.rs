@@ -48,7 +48,12 @@ impl Follower {
     pub(super) fn dirty_bytes(&self) -> u64 {
         self.tables
             .values()
-            .filter_map(|t| t.table.as_ref()?.dirty())
+            .filter_map(|t| {
+                t.table
+                    .as_ref()
+                    .filter(|table| !table.is_comparing())?
+                    .dirty()
+            })
             .sum()
     }
 
@@ -56,6 +61,12 @@ impl Follower {
     pub fn finish(&mut self, clock: Instant) {
         if self.may_look_after() {
             self.flush_all(clock, true);
+        }
+        for tracked in self.tables.values_mut() {
+            // The next start makes it anew from its beginning.
+            if let Some(remaking) = tracked.remaking.take() {
+                remaking.table.discard();
+            }
         }
         self.checkpoint(clock);
     }
@@ -65,8 +76,10 @@ impl Follower {
         self.saved_at = clock;
         let mut failed = Vec::new();
         for (key, tracked) in &mut self.tables {
+            // What is not known to be ours yet is not remembered as that.
             if let Some(table) = &mut tracked.table
                 && table.dirty().is_some()
+                && !table.is_comparing()
                 && let Err(error) = table.checkpoint(false)
             {
                 failed.push((key.clone(), error));

@@ -7,9 +7,10 @@ mod kills;
 mod parts;
 mod random;
 mod rows;
+mod slices;
 mod trouble;
 
-use super::{FollowOptions, Follower, Handle};
+use super::{FollowOptions, Follower, Handle, SLICE_BYTES};
 use crate::disk::SharedDisk;
 use crate::disk::tests::faulty;
 use crate::event::{IdKey, Preset, SourceName, Timestamp};
@@ -94,6 +95,7 @@ impl World {
                 sources: sources.iter().map(|s| (name(s), rules())).collect(),
                 others: rules(),
                 part_rows,
+                slice_bytes: SLICE_BYTES,
             },
             journal: None,
             follower: None,

@@ -1,9 +1,11 @@
 //! One table under the follower's care, and what became of opening it.
 
+use super::fill::Fill;
+use super::remake::Remaking;
 use crate::disk::Stat;
 use crate::journal::Cursor;
 use crate::journal::record::Record;
-use crate::table::Table;
+use crate::table::{Checkpoint, Table};
 use std::time::Instant;
 
 /// A table that is looked after.
@@ -20,6 +22,12 @@ pub(super) struct Tracked {
     pub anew: Option<Remake>,
     /// Its files as we left them, while it is made anew.
     pub ours: Vec<Stat>,
+    /// What it was when it was found that it has to be made anew, if it was open.
+    pub was: Option<Box<Checkpoint>>,
+    /// How far it is, while reading on takes more than a step.
+    pub fill: Option<Fill>,
+    /// What will take its place, while making it takes more than a step.
+    pub remaking: Option<Box<Remaking>>,
 }
 
 /// What is remembered of changes by others to one table, so that one that is changed all the time neither takes all the time
@@ -63,7 +71,23 @@ impl Tracked {
             widen_after: due,
             anew: None,
             ours: Vec::new(),
+            was: None,
+            fill: None,
+            remaking: None,
         }
+    }
+
+    /// Whether it has to read on by itself, and may.
+    pub fn lags(&self, clock: Instant) -> bool {
+        self.behind.is_some() && self.due <= clock
+    }
+
+    /// Where it reads on, once it was begun to.
+    pub fn reads_at(&self) -> Option<Cursor> {
+        let remaking = self.remaking.as_ref().map(|remaking| remaking.fill.at);
+        remaking
+            .or(self.fill.as_ref().map(|fill| fill.at))
+            .or(self.table.as_ref().and(self.behind))
     }
 
     pub fn is_current(&self) -> bool {

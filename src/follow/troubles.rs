@@ -23,7 +23,7 @@ impl Follower {
                 if self.may_complain(key, clock) {
                     tracing::error!(source = %key.0, day = %key.1, %error, "a table's file cannot be trusted; it is made anew");
                 }
-                let _ = self.remake(key, Remake::Unsynced, clock);
+                self.remake(key, Remake::Unsynced, clock);
             }
             TableError::Io(_) | TableError::Missing { .. } => {
                 if self.may_complain(key, clock) {
@@ -58,7 +58,7 @@ impl Follower {
     fn changed(&mut self, key: &Key, clock: Instant) {
         let due = self.edits.get(key).map_or(clock, |edits| edits.next);
         if due <= clock {
-            let _ = self.remake(key, Remake::Changed, clock);
+            self.remake(key, Remake::Changed, clock);
         } else {
             let later = Tracked {
                 anew: Some(Remake::Changed),

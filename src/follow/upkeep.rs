@@ -1,22 +1,35 @@
 //! Tables that lag or cannot go on: caught up, opened again, made anew. All of
-//! it reads the journal again; nothing is remembered in a queue.
+//! it reads the journal again, a piece in each step; nothing is remembered in a
+//! queue.
 
-use super::follower::{BLOCK_BYTES, Follower, Key};
-use super::tracked::Remake;
-use super::tracked::Reopened;
-use crate::event::{Day, Seq, SourceName};
+use super::fill::Fill;
+use super::follower::{Follower, Key};
+use super::tracked::{Remake, Reopened, Tracked};
+use crate::event::{Day, SourceName};
 use crate::flatten::{Column, Rules};
 use crate::journal::Cursor;
 use crate::journal::record::{self, Record};
 use crate::table::{Checkpoint, Table, TableError, TableOptions};
+use std::cmp::Reverse;
 use std::io;
 use std::time::Instant;
 
 /// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
 pub(super) const WIDEN_PAUSE: u32 = 9;
 
-/// Tables that are caught up in one step: each has a file open until its day is closed.
+/// Tables that are looked after in one step, and that are read on for at a time: each has a file open until its day is closed.
 const LOOK_AFTER_MAX: usize = 16;
+
+/// Which table's turn it is, of those that have something to do.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// Its rows wait to be written.
+    Write,
+    /// It is yet to be opened, and shows then how far it is.
+    Begin,
+    /// It reads on: the one that is nearest to the end first, so that it gets there.
+    ReadOn(Reverse<Cursor>),
+}
 
 impl Follower {
     /// Brings tables that lag up to date when they are due, and those at once that a reader waits for. With `look` it sees to it
@@ -27,16 +40,25 @@ impl Follower {
                 .iter()
                 .any(|r| r.source == key.0 && r.days.contains(&key.1))
         };
-        let mut keys: Vec<(Key, bool)> = Vec::new();
+        let mut due = Vec::new();
         let mut changed = Vec::new();
+        let mut begun = 0;
         for (key, tracked) in &self.tables {
             let waits = tracked.has_waiting();
             let forced = wanted(key) && (waits || tracked.behind.is_some());
             let failed = tracked.table.is_none();
-            let due = (tracked.behind.is_some() && tracked.due <= clock)
-                || (waits && tracked.widen_after <= clock);
-            if due || (forced && !failed) {
-                keys.push((key.clone(), forced));
+            let reads_at = tracked.reads_at();
+            begun += usize::from(reads_at.is_some());
+            if tracked.lags(clock) || (waits && tracked.widen_after <= clock) || (forced && !failed)
+            {
+                let turn = match (tracked.behind, reads_at) {
+                    (None, _) => Turn::Write,
+                    (Some(_), None) => Turn::Begin,
+                    (Some(_), Some(at)) => Turn::ReadOn(Reverse(at)),
+                };
+                if turn != Turn::Begin || !self.waits_for_earlier(key, clock) {
+                    due.push((turn, key.clone(), forced));
+                }
             } else if let Some(table) = &tracked.table
                 && (look || wanted(key))
                 && let Err(error) = table.check()
@@ -45,13 +67,20 @@ impl Follower {
                 changed.push((key.clone(), error));
             }
         }
-        keys.sort();
-        keys.truncate(LOOK_AFTER_MAX);
-        for (key, forced) in keys {
-            if self.tables.get(&key).is_some_and(|t| t.behind.is_some()) {
-                self.catch_up(&key, clock);
-            } else {
+        due.sort();
+        let may_begin = LOOK_AFTER_MAX.saturating_sub(begun);
+        let begins = due.iter().filter(|due| due.0 == Turn::Begin).count();
+        let mut not_yet = begins.saturating_sub(may_begin);
+        due.retain(|due| {
+            let stays = due.0 != Turn::Begin || not_yet == 0;
+            not_yet -= usize::from(!stays);
+            stays
+        });
+        for (turn, key, forced) in due.into_iter().take(LOOK_AFTER_MAX) {
+            if turn == Turn::Write {
                 self.flush(&key, clock, forced);
+            } else if self.slice_left > 0 {
+                self.catch_up(&key, clock);
             }
         }
         for (key, error) in changed {
@@ -59,8 +88,18 @@ impl Follower {
         }
     }
 
-    /// Reads on for one table, up to where the follower is.
-    pub(super) fn catch_up(&mut self, key: &Key, clock: Instant) {
+    /// Whether a table that is yet to be made waits for one of an earlier day: it starts with the columns of that one.
+    fn waits_for_earlier(&self, key: &Key, clock: Instant) -> bool {
+        let mut earlier = self.tables.range(..key).rev();
+        self.catalog.get(&key.0, key.1).is_none()
+            && earlier
+                .by_ref()
+                .take_while(|(other, _)| other.0 == key.0)
+                .any(|(other, t)| t.lags(clock) && !self.catalog.is_closed(&other.0, other.1))
+    }
+
+    /// Reads on for one table, towards where the follower is, as much as is left to do in this step.
+    fn catch_up(&mut self, key: &Key, clock: Instant) {
         let Some(mut tracked) = self.tables.remove(key) else {
             return;
         };
@@ -72,28 +111,52 @@ impl Follower {
             )),
             (None, None) => self.reopen(key, tracked.behind.unwrap_or_default()),
         };
-        let outcome = opened.and_then(|opened| match opened {
-            Reopened::Table(mut table, from) => {
-                let filled = self
-                    .fill(&mut table, key, from)
-                    .and_then(|()| table.settle());
-                if filled.is_ok() {
-                    table.pass(self.seq, (self.at.segment, self.at.offset));
-                    tracked.behind = None;
-                }
-                tracked.table = Some(*table);
-                filled.map(|()| None)
+        let outcome = match opened {
+            Ok(Reopened::Table(table, from)) => {
+                self.read_on(key, &mut tracked, *table, from, clock)
             }
-            Reopened::Anew(why) => Ok(Some(why)),
-        });
+            Ok(Reopened::Anew(why)) => {
+                self.go_on_remaking(key, why, tracked, clock);
+                return;
+            }
+            Err(error) => Err(error),
+        };
         self.tables.insert(key.clone(), tracked);
         match outcome {
-            Ok(None) => self.list(key),
-            Ok(Some(why)) => {
-                let _ = self.remake(key, why, clock);
-            }
+            Ok(true) => self.list(key),
+            Ok(false) => {}
             Err(error) => self.trouble(key, &error, clock),
         }
+    }
+
+    /// Returns whether the table has all now.
+    fn read_on(
+        &mut self,
+        key: &Key,
+        tracked: &mut Tracked,
+        mut table: Table,
+        from: Cursor,
+        clock: Instant,
+    ) -> Result<bool, TableError> {
+        let mut fill = tracked.fill.take().unwrap_or_else(|| Fill::new(from));
+        let filled = self.fill(&mut table, key, &mut fill).and_then(|all| {
+            if all {
+                table.settle()?;
+                table.pass(self.seq, (self.at.segment, self.at.offset));
+            }
+            Ok(all)
+        });
+        match filled {
+            Ok(true) => tracked.behind = None,
+            Ok(false) => {
+                tracked.behind = Some(fill.at);
+                tracked.due = clock;
+                tracked.fill = Some(fill);
+            }
+            Err(_) => {}
+        }
+        tracked.table = Some(table);
+        filled
     }
 
     /// How a source's payloads become rows. One that is not configured any more goes on as it was.
@@ -161,95 +224,6 @@ impl Follower {
         let state = Checkpoint::load(&self.disk, &self.layout, source, earlier)?;
         Ok(state.map_or_else(Vec::new, |s| s.columns))
     }
-
-    /// Pushes to `table` what the journal has for it from `from` up to where the follower is, and writes it. The columns of
-    /// all rows that go into one file are learned first, so that the file is widened once.
-    pub(super) fn fill(
-        &mut self,
-        table: &mut Table,
-        key: &Key,
-        from: Cursor,
-    ) -> Result<(), TableError> {
-        let mut cursor = from;
-        loop {
-            let (room, pushed) = (table.room(), table.pushed());
-            let mut ahead = cursor;
-            // What the file holds already was written without what comes later, and is compared as it is.
-            let learn = !table.is_comparing();
-            let found = self.each(key, pushed, &mut ahead, room, |record| {
-                if learn {
-                    table.learn(record.payload);
-                }
-                Ok(())
-            })?;
-            if found == 0 {
-                return Ok(());
-            }
-            self.each(key, pushed, &mut cursor, found, |record| {
-                table.push(record.seq, record.received_at, record.id, record.payload);
-                if table.is_full() {
-                    write_out_now(table)
-                } else {
-                    Ok(())
-                }
-            })?;
-            write_out_now(table)?;
-        }
-    }
-
-    /// Hands `limit` records of `key` behind `after` to `then`. The cursor stays before the block of the last one when more
-    /// of it may be wanted.
-    pub(super) fn each(
-        &mut self,
-        key: &Key,
-        after: Seq,
-        cursor: &mut Cursor,
-        limit: u64,
-        mut then: impl FnMut(&Record<'_>) -> Result<(), TableError>,
-    ) -> Result<u64, TableError> {
-        let mut count = 0;
-        let mut next = *cursor;
-        // Segments of other days are passed over, not read.
-        while let Some(number) = self.shared.next_of(key.1, next.segment) {
-            if number > next.segment {
-                next = Cursor {
-                    segment: number,
-                    offset: 0,
-                };
-            }
-            let until = self.at.min(Cursor {
-                segment: number,
-                offset: u64::MAX,
-            });
-            let Some(reader) = &mut self.reader else {
-                break;
-            };
-            let Some(block) = reader.next(&mut next, until, BLOCK_BYTES)? else {
-                if number >= self.at.segment {
-                    break;
-                }
-                next = Cursor {
-                    segment: number + 1,
-                    offset: 0,
-                };
-                continue;
-            };
-            let mut offset = 0;
-            for line in block.lines.split_inclusive(|&b| b == b'\n') {
-                let record = parse(line, block.start, offset)?;
-                offset += line.len();
-                if record.source == key.0.as_str() && record.seq > after {
-                    then(&record)?;
-                    count += 1;
-                    if count == limit {
-                        return Ok(count);
-                    }
-                }
-            }
-            *cursor = next;
-        }
-        Ok(count)
-    }
 }
 
 pub(super) fn parse(line: &[u8], start: Cursor, offset: usize) -> io::Result<Record<'_>> {
@@ -267,7 +241,7 @@ pub(super) fn cursor_of((segment, offset): (u64, u64)) -> Cursor {
 }
 
 /// Appends what fits and widens as often as it takes.
-fn write_out_now(table: &mut Table) -> Result<(), TableError> {
+pub(super) fn write_out_now(table: &mut Table) -> Result<(), TableError> {
     table.append()?;
     while table.needs_widening() {
         table.widen()?;

@@ -448,6 +448,14 @@ impl Table {
         self.dirty
     }
 
+    /// Makes what was written durable, so that a later sync has less to do.
+    ///
+    /// # Errors
+    /// [`TableError::Unsynced`].
+    pub fn sync(&self) -> Result<(), TableError> {
+        self.part.sync()
+    }
+
     /// Makes the files durable, and remembers them.
     ///
     /// # Errors

@@ -15,6 +15,21 @@ impl Table {
         full.chain([self.part.left]).collect()
     }
 
+    /// What those of its files are that nobody can have changed, now that one of them is not what we left: of the last one
+    /// that is known only if it is another one that was changed.
+    #[must_use]
+    pub fn certainly_ours(&self) -> Vec<Stat> {
+        let is_changed = |(number, part): (u32, &PartState)| {
+            let path = self.layout.csv(&self.source, self.day, number);
+            !matches!(self.disk.stat(&path), Ok(Some(stat)) if stat == part.stat)
+        };
+        let mut ours = self.stats();
+        if self.is_comparing() || !(1..).zip(&self.full).any(is_changed) {
+            ours.pop();
+        }
+        ours
+    }
+
     /// Takes the files away that were made beside.
     pub fn discard(&self) {
         for number in (1..).take(self.full.len() + 1) {

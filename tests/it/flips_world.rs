@@ -11,7 +11,7 @@ use memory::MemoryDisk;
 use rowhook::disk::SharedDisk;
 use rowhook::event::{Id, Preset, Seq, SourceName, Timestamp};
 use rowhook::flatten::Rules;
-use rowhook::follow::{FollowOptions, Follower};
+use rowhook::follow::{FollowOptions, Follower, SLICE_BYTES};
 use rowhook::journal::{Event, Events, Incoming, Journal, Options, Verdict, open, record};
 use rowhook::layout::Layout;
 use rowhook::verify::{self, Report, verify};
@@ -55,6 +55,7 @@ fn follow_options() -> FollowOptions {
         sources: SOURCES.map(|(s, preset)| (name(s), rules(preset))).into(),
         others: rules(Preset::Generic),
         part_rows: PART_ROWS,
+        slice_bytes: SLICE_BYTES,
     }
 }
 

@@ -29,12 +29,13 @@ pub enum Kind {
     Refuse,
     Damage,
     Fragile,
+    Rebuild,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Act(pub Kind, pub u64);
 
-const WEIGHTS: [(Kind, usize); 24] = [
+const WEIGHTS: [(Kind, usize); 25] = [
     (Kind::Deliver, 14),
     (Kind::Batch, 10),
     (Kind::Again, 3),
@@ -59,6 +60,7 @@ const WEIGHTS: [(Kind, usize); 24] = [
     (Kind::Refuse, 5),
     (Kind::Damage, 1),
     (Kind::Fragile, 4),
+    (Kind::Rebuild, 2),
 ];
 
 /// A sequence of acts.

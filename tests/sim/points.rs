@@ -98,7 +98,9 @@ fn script(down: u64) -> Vec<Act> {
 }
 
 fn world() -> World {
-    World::new(7, 4)
+    let mut world = World::new(7, 4);
+    world.options.slice_bytes = 500;
+    world
 }
 
 /// Runs the script in a world whose disk was told when to fail; `GOES_ON` acts longer when it was a call that failed, and a

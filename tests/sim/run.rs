@@ -3,9 +3,10 @@
 use crate::acts::{Act, Kind};
 use crate::disk::faults::{EIO, ENOSPC, Op, Rule};
 use crate::model::SOURCES;
-use crate::world::{Held, World};
+use crate::world::{Held, World, source};
 use fastrand::Rng;
 use rowhook::event::{Day, Timestamp};
+use rowhook::follow::SLICE_BYTES;
 
 /// What was done, for the totals.
 #[derive(Debug, Default, Clone, Copy)]
@@ -56,6 +57,8 @@ pub fn run(seed: u64, acts: &[Act]) -> Held<Totals> {
     let mut rng = Rng::with_seed(seed);
     let part_rows = [2, 3, 5, 8, 1000][rng.usize(..5)];
     let mut world = World::new(rng.u64(..), part_rows);
+    // A table that is made anew takes a step for each record, or some steps, or one.
+    world.options.slice_bytes = [1, 300, 2000, SLICE_BYTES][rng.usize(..4)];
     world.start(0)?;
     let mut totals = Totals::default();
     for (nth, act) in acts.iter().enumerate() {
@@ -122,6 +125,10 @@ impl World {
                     self.step()?;
                 }
                 Ok(())
+            }
+            Kind::Rebuild => {
+                let (nth, day) = (rng.usize(..=SOURCES.len()), self.day(rng));
+                self.rebuild(SOURCES.get(nth).map(|_| source(nth)), day)
             }
             Kind::Fill => {
                 let room = [0, 100, 3000, 400_000][rng.usize(..4)];

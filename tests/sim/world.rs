@@ -5,9 +5,9 @@ use crate::disk::SimDisk;
 use crate::model::{Model, SOURCES};
 use crate::raw;
 use chrono_tz::Tz;
-use rowhook::event::{Preset, SourceName, Timestamp};
+use rowhook::event::{Day, Preset, SourceName, Timestamp};
 use rowhook::flatten::Rules;
-use rowhook::follow::{FollowOptions, Follower, Handle};
+use rowhook::follow::{FollowOptions, Follower, Handle, Rebuilt, SLICE_BYTES};
 use rowhook::journal::refused::{Kept, Refused, RefusedBody};
 use rowhook::journal::{self, Event, Events, Incoming, Journal, Options, Verdict};
 use rowhook::layout::Layout;
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Nothing, or which rule is broken.
 pub type Held<T = ()> = Result<T, String>;
@@ -31,6 +32,8 @@ struct Process {
     refused: Refused,
     follower: Follower,
     handle: Handle,
+    /// What those who asked for tables to be made anew are told.
+    told: Vec<UnboundedReceiver<Option<Rebuilt>>>,
 }
 
 pub struct World {
@@ -64,6 +67,7 @@ fn options(part_rows: u64) -> FollowOptions {
         sources: (0..SOURCES.len()).map(|nth| (source(nth), rules)).collect(),
         others: rules,
         part_rows,
+        slice_bytes: SLICE_BYTES,
     }
 }
 
@@ -118,6 +122,7 @@ impl World {
             refused,
             follower,
             handle,
+            told: Vec::new(),
         });
         Ok(())
     }
@@ -373,6 +378,14 @@ impl World {
 
     pub fn handle(&mut self) -> Held<Handle> {
         Ok(self.process()?.handle.clone())
+    }
+
+    /// Somebody asks for a day to be made anew.
+    pub fn rebuild(&mut self, source: Option<SourceName>, day: Day) -> Held {
+        let process = self.process()?;
+        let told = process.handle.rebuild(source, day..=day);
+        process.told.push(told.map_err(|e| e.to_string())?);
+        Ok(())
     }
 
     pub fn refuse(&mut self, bodies: &[usize]) -> Held {
