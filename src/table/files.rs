@@ -255,7 +255,8 @@ pub(super) fn is_start_of(there: &dyn File, ours: &dyn File) -> io::Result<bool>
         let until = bytes.min(at + PIECE);
         read_range(there, at..until, &mut a)?;
         read_range(ours, at..until, &mut b)?;
-        if a != b {
+        // One that became shorter while it was read is not what it was.
+        if a != b || a.len() as u64 != until - at {
             return Ok(false);
         }
         at = until;

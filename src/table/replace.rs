@@ -133,22 +133,21 @@ impl Table {
         Ok(None)
     }
 
-    /// Whether this version of a file is kept already: somebody, or some program, may put it back again and again.
+    /// Whether this version of a file is kept already: somebody, or some program, may put it back again and again. A copy that
+    /// cannot be read keeps nothing that is known of, and is no reason to wait: then this version is kept besides.
     fn is_kept(&self, stem: &str, there: &dyn File) -> io::Result<bool> {
         let dir = self.layout.csv_dir(&self.source);
         let (start, bytes) = (format!("{stem}.edited-"), there.stat()?.bytes);
-        for name in self.disk.list(&dir)? {
-            let path = dir.join(&name);
-            if name.starts_with(&start)
-                && self
-                    .disk
-                    .stat(&path)?
-                    .is_some_and(|stat| stat.bytes == bytes)
-                && is_start_of(there, &*self.disk.open(&path, Open::Read)?)?
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let is_copy = |name: &String| {
+            let path = dir.join(name);
+            let as_long = self
+                .disk
+                .stat(&path)?
+                .is_some_and(|stat| stat.bytes == bytes);
+            Ok::<_, io::Error>(as_long && is_start_of(there, &*self.disk.open(&path, Open::Read)?)?)
+        };
+        let names = self.disk.list(&dir)?;
+        let mut copies = names.iter().filter(|name| name.starts_with(&start));
+        Ok(copies.any(|name| is_copy(name).unwrap_or(false)))
     }
 }

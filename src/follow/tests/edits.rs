@@ -195,6 +195,22 @@ fn two_edits_within_a_second_are_both_kept() {
     assert_eq!(world.csv(FILE), world.rebuilt()[FILE]);
 }
 
+/// What is named as a copy and cannot be read keeps nothing, and keeps nothing from being done.
+#[test]
+fn copies_that_cannot_be_read() {
+    let mut world = world(4);
+    let folder = world.path("csv/orders");
+    let loop_ = folder.join("2026-11-23.edited-000000.csv");
+    std::os::unix::fs::symlink(&loop_, &loop_).unwrap();
+    let mut theirs = world.csv(FILE);
+    theirs.push_str(&"x".repeat(4096 - theirs.len()));
+    std::fs::create_dir(folder.join("2026-11-23.edited-folder")).unwrap();
+    std::fs::write(world.path("csv").join(FILE), &theirs).unwrap();
+    world.settle();
+    std::fs::remove_file(&loop_).unwrap();
+    assert_kept(&mut world, &theirs, "unreadable copies");
+}
+
 /// Other rules make the table anew; an edit of the same pause is kept all the same.
 #[test]
 fn an_edit_with_other_rules() {
