@@ -1,6 +1,7 @@
 //! One step: read on, push rows, write them, look after the tables that lag.
 
 use super::catalog::{Catalog, Summary};
+use super::found::{forgotten, remove_hidden};
 use super::handle::{Ask, Handle, Request};
 use super::rebuild::Wish;
 use super::tracked::{Edits, Tracked};
@@ -9,7 +10,7 @@ use crate::disk::SharedDisk;
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::Rules;
 use crate::journal::{Cursor, Health, Reader, Shared};
-use crate::layout::{Layout, csv_of_name};
+use crate::layout::Layout;
 use crate::table::Table;
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -98,9 +99,10 @@ impl Follower {
         now: Instant,
     ) -> io::Result<(Self, Handle)> {
         remove_hidden(&disk, &layout)?;
-        let (catalog, open) = Catalog::load(&disk, &layout)?;
+        let (catalog, mut open) = Catalog::load(&disk, &layout)?;
         let catalog = Arc::new(catalog);
         let saved = Self::load(&disk, &layout, &shared)?;
+        open.extend(forgotten(&disk, &layout, &catalog, &shared, saved.at)?);
         let (sender, asks) = channel();
         let handle = Handle {
             asks: sender,
@@ -316,28 +318,4 @@ impl Follower {
             );
         }
     }
-}
-
-/// Takes away what a crash or a full disk cut off among the tables: nothing is under way yet. What is not named as those are
-/// is somebody else's.
-fn remove_hidden(disk: &SharedDisk, layout: &Layout) -> io::Result<()> {
-    let root = layout.csv_root();
-    for source in disk.list(&root)? {
-        let Ok(source) = SourceName::new(&source) else {
-            continue;
-        };
-        let dir = layout.csv_dir(&source);
-        // What cannot be listed or removed holds none of our files, or its tables will tell.
-        for name in disk.list(&dir).unwrap_or_default() {
-            // A dot in front for each step that it is away from its place.
-            let stem = [".new.wider", ".new", ".wider"]
-                .iter()
-                .find_map(|end| name.strip_prefix('.')?.strip_suffix(end))
-                .map(|stem| stem.trim_start_matches('.'));
-            if stem.is_some_and(|stem| csv_of_name(stem).is_some()) {
-                let _ = disk.remove(&dir.join(name));
-            }
-        }
-    }
-    Ok(())
 }

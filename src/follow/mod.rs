@@ -13,6 +13,7 @@ pub mod catalog;
 mod days;
 mod fill;
 mod follower;
+mod found;
 pub mod handle;
 mod rebuild;
 mod remake;

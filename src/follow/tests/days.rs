@@ -191,6 +191,44 @@ fn other_rules_make_the_open_day_anew_and_leave_closed_ones() {
     }
 }
 
+/// A day that is over, whose checkpoint somebody deleted: nothing but its file tells of it.
+#[test]
+fn a_closed_day_without_its_checkpoint_is_remembered_again() {
+    for edited in [false, true] {
+        let mut world = World::with(calm(), 3, &["orders", "other"]);
+        for n in 0..7 {
+            world.send("orders", &format!(r#"{{"n":{n},"c{}":1}}"#, n / 3));
+        }
+        world.go_to("2026-11-24T12:00:00.000Z");
+        world.send("orders", r#"{"n":7}"#);
+        world.stop();
+        let before = world.tables();
+        std::fs::remove_file(world.path("state/tables/orders/2026-11-23.json")).unwrap();
+        // The journal has nothing of this one.
+        std::fs::write(world.path("csv/orders/2025-01-01.csv"), "mine\n").unwrap();
+        if edited {
+            world.append("orders/2026-11-23.2.csv", "mine\n");
+        }
+        world.start();
+        world.settle();
+        let all = world.follower.as_ref().unwrap().1.catalog().all();
+        let told: Vec<_> = all
+            .iter()
+            .map(|(_, day, summary)| (day.to_string(), summary.figures.rows(), summary.open))
+            .collect();
+        let wanted = [("2026-11-24", 1, true), ("2026-11-23", 7, false)];
+        assert_eq!(
+            told,
+            wanted.map(|(day, rows, open)| (day.to_owned(), rows, open))
+        );
+        assert_eq!(world.edited().len(), usize::from(edited));
+        let mut after = world.tables();
+        assert_eq!(after.remove("orders/2025-01-01.csv").unwrap(), "mine\n");
+        after.retain(|name, _| !name.contains("edited"));
+        assert_eq!(after, before);
+    }
+}
+
 #[test]
 fn many_days_come_back_from_the_journal() {
     let mut world = World::with(calm(), 3, &["orders", "other"]);
