@@ -5,7 +5,7 @@
 use super::fill::Walk;
 use super::follower::{Follower, Key};
 use super::handle::{Rebuild, Rebuilt};
-use super::tracked::{Remake, Tracked};
+use super::tracked::Remake;
 use crate::event::{Day, SourceName};
 use crate::journal::Cursor;
 use crate::table::TableError;
@@ -87,9 +87,8 @@ impl Follower {
             self.wishes.pop_front();
             return !self.wishes.is_empty();
         };
-        let is_under_way = |t: &Tracked| t.behind.is_some() && t.reads_at().is_some();
-        if self.tables.get(&key).is_some_and(is_under_way) {
-            // What its files are is not known before that is over.
+        if self.tables.get(&key).is_some_and(|t| t.lags(clock)) {
+            // What its files hold is compared first: what a crash left behind their checkpoint would be called an edit.
             return false;
         }
         let is_known = self.catalog.get(&key.0, key.1).is_some();

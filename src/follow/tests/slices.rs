@@ -309,3 +309,21 @@ fn checkpoints_while_a_table_is_compared() {
         }
     }
 }
+
+/// What a kill left behind a checkpoint is nobody's version, also when it is asked for anew before it was compared.
+#[test]
+fn asked_for_before_it_was_compared() {
+    let mut world = World::new();
+    world.send("orders", r#"{"n":0}"#);
+    world.stop();
+    world.start();
+    world.send("orders", r#"{"n":1}"#);
+    world.run();
+    world.send("orders", r#"{"n":2,"new":1}"#);
+    world.kill();
+    world.start();
+    let mut told = rebuild(&world);
+    world.assert_whole_with(&[], "asked");
+    let rebuilt = told.try_recv().unwrap().unwrap();
+    assert_eq!(rebuilt.after, Ok((3, 4)));
+}
