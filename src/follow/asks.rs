@@ -33,7 +33,11 @@ impl Follower {
             };
             if let Some(remaking) = tracked.remaking.take() {
                 let state = remaking.table.state(None);
-                if remaking.options == self.options_of(&key.0, Some(&state)) {
+                let options = match tracked.anew {
+                    Some(Remake::Asked) => self.options_of(&key.0, Some(&state)),
+                    _ => self.options_for(&key, Some(&state)),
+                };
+                if remaking.options == options {
                     if let Some(tracked) = self.tables.get_mut(&key) {
                         tracked.remaking = Some(remaking);
                     }
@@ -48,7 +52,7 @@ impl Follower {
                 continue;
             };
             let (state, comparing) = (table.state(None), table.is_comparing());
-            if state.rules == self.options_of(&key.0, Some(&state)).rules.fingerprint() {
+            if state.rules == self.options_for(&key, Some(&state)).rules.fingerprint() {
                 continue;
             }
             if comparing {

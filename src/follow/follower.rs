@@ -66,6 +66,8 @@ pub struct Follower {
     pub(super) asks: Receiver<Ask>,
     pub(super) waiting: Vec<Request>,
     pub(super) today: Option<Day>,
+    /// The day that it is, whether its tables have begun or not.
+    pub(super) date: Option<Day>,
     /// The end of the journal when this follower was opened: until it has read that far, tables are not looked after, because
     /// what their files hold beyond their checkpoints is compared with all that the journal gives.
     pub(super) opened_end: Cursor,
@@ -124,6 +126,7 @@ impl Follower {
             asks,
             waiting: Vec::new(),
             today: None,
+            date: None,
             opened_end,
             closed: HashMap::new(),
             saved: saved.at,
@@ -146,6 +149,7 @@ impl Follower {
 
     /// Does what there is to do now. Returns whether there is more to do at once.
     pub fn step(&mut self, now: Timestamp, clock: Instant) -> bool {
+        self.date = Some(now.day(self.options.zone));
         let mut more = match self.follow(clock) {
             Ok(more) => more,
             Err(error) => {

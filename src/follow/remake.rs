@@ -111,7 +111,10 @@ impl Follower {
             Some(state) => Some(*state),
             None => Checkpoint::load(&self.disk, &self.layout, source, *day)?,
         };
-        let options = self.options_of(source, state.as_ref());
+        let options = match why {
+            Remake::Asked => self.options_of(source, state.as_ref()),
+            _ => self.options_for(key, state.as_ref()),
+        };
         let known = state.as_ref().map_or_else(Vec::new, |s| s.parts.clone());
         let ours = &mut tracked.ours;
         let start = match state {

@@ -184,12 +184,26 @@ impl Follower {
         }
     }
 
+    /// The same for a table that goes on: one of a day that is over, to which an import added something, keeps the rules that
+    /// it was made by, where this release knows them.
+    pub(super) fn options_for(&self, key: &Key, state: Option<&Checkpoint>) -> TableOptions {
+        let now = self.options_of(&key.0, state);
+        let is_over = self.date.is_some_and(|date| key.1 < date);
+        let recorded = state
+            .filter(|_| is_over)
+            .and_then(|state| Rules::parse(&state.rules));
+        TableOptions {
+            rules: recorded.unwrap_or(now.rules),
+            ..now
+        }
+    }
+
     /// Opens a table that is not open: as its checkpoint says, or new.
     fn reopen(&self, key: &Key, from: Cursor) -> Result<Reopened, TableError> {
         let (source, day) = key;
         let (disk, layout) = (self.disk.clone(), self.layout.clone());
         let state = Checkpoint::load(&self.disk, &self.layout, source, *day)?;
-        let options = self.options_of(source, state.as_ref());
+        let options = self.options_for(key, state.as_ref());
         let Some(state) = state else {
             if self.disk.stat(&self.layout.csv(source, *day, 1))?.is_some() {
                 // Nobody remembers this file: a crash came before its first checkpoint, or it is a stranger's.

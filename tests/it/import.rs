@@ -1,6 +1,8 @@
 //! `import`: what files may be, what is stored of them, what is told.
 
-use crate::commands::{file, import, import_again, only_file, rows, start_again};
+use crate::commands::{
+    file, import, import_again, only_file, rowhook, rows, start_again, wait_closed,
+};
 use crate::days::{journal, three_days};
 use crate::server::Place;
 use std::fs;
@@ -267,4 +269,68 @@ fn records_of_other_sources_are_passed_over_and_told() {
     0 stored, 0 there already, 1 refused
     ");
     assert_eq!(said.code, 1);
+}
+
+/// What stands twice in a journal, as after `--again`, is one event to whoever imports it, unless equal events are many.
+#[test]
+fn an_event_that_a_journal_has_twice_is_imported_once() {
+    let old = Place::new();
+    let body = file(&old, "one.json", "{\"n\":1}");
+    for _ in 0..2 {
+        assert_eq!(import_again(&old, "lessonly", &[&body]).code, 0);
+    }
+    let path = only_file(&old, "journal");
+    let place = Place::new();
+    let said = import(&place, "lessonly", &[&path]);
+    assert_eq!(said.out, "1 stored, 1 there already, 0 refused\n");
+    let said = import_again(&place, "lessonly", &[&path]);
+    assert_eq!(said.out, "2 stored, 0 there already, 0 refused\n");
+    let place = Place::new();
+    place.config("[sources.lessonly]\ndedup = \"off\"\n");
+    for wanted in ["2 stored, 0 there", "0 stored, 2 there"] {
+        let said = import(&place, "lessonly", &[&path]);
+        assert_eq!(said.out, format!("{wanted} already, 0 refused\n"));
+    }
+}
+
+/// What is added to a day that is over is added by the rules that made its table; all of it is made by those of now when
+/// somebody asks for that.
+#[test]
+fn a_day_that_is_over_keeps_its_rules() {
+    for running in [true, false] {
+        let (place, server) = three_days();
+        wait_closed(&server, 3);
+        drop(server);
+        let day = place.output().join("csv/orders/2020-01-01.csv");
+        let text = || fs::read_to_string(&day).expect("a text");
+        let before = text();
+        let old = Place::new();
+        // The first four ids are known already.
+        let payloads = ["{}", "{}", "{}", "{}", r#"{"a":"=1"}"#];
+        journal(&old, &[("2020-01-01", &payloads)]);
+        let path = only_file(&old, "journal");
+        place.config("[sources.orders]\n[csv]\nbom = true\nformula_guard = false\n");
+        let server = running.then(|| start_again(&place));
+        let said = import(&place, "orders", &[&path]);
+        assert_eq!(
+            said.out, "1 stored, 4 there already, 0 refused\n",
+            "{}",
+            said.err
+        );
+        let added = text();
+        assert!(
+            added.starts_with(&before) && added.contains("'=1"),
+            "{before}{added}"
+        );
+        drop(server);
+        let _server = start_again(&place);
+        assert_eq!(text(), added);
+        let said = rowhook(&place, &["rebuild", "--date", "2020-01-01"]);
+        assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+        let anew = text();
+        assert!(
+            anew.starts_with('\u{feff}') && anew.contains(",=1"),
+            "{anew}"
+        );
+    }
 }
