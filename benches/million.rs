@@ -98,7 +98,7 @@ fn serve_variant(name: &str, args: &[OsString]) -> ExitCode {
                 Parts {
                     disk,
                     tables,
-                    reload: None,
+                    ..Parts::real()
                 },
                 signals,
             );

@@ -68,12 +68,7 @@ fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskEr
         .map_err(|error| error.to_string())
         .and_then(|worker| {
             let (from, to) = worker.stream().map_err(|error| error.to_string())?;
-            let outcome = command(Ask {
-                from,
-                to,
-                out: stdout(),
-                progress: stderr().is_terminal(),
-            });
+            let outcome = command(Ask::new(from, to, stdout(), stderr().is_terminal()));
             worker.end();
             outcome.map_err(|error| error.to_string())
         });

@@ -1,13 +1,16 @@
 //! The end that asks: says the command, hands over what it needs, and prints
 //! what came of it.
 
+use super::alive::{Alive, Shared, lock};
 use super::items::{self, Found};
-use super::protocol::{Answer, Chunk, Command, Item, get, put};
-use super::session::CHUNK_ITEMS_MAX;
+use super::protocol::{Answer, Chunk, Command, Item, Refused, Terms, get, put};
+use super::session::{CHUNK_BYTES, CHUNK_ITEMS_MAX};
 use crate::event::{Day, SourceName};
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// What became of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,20 +44,27 @@ pub enum AskError {
 
 /// The stream to whoever does the work, and where to print.
 pub struct Ask<R, W, O> {
-    /// What it says.
-    pub from: R,
-    /// What it is told.
-    pub to: W,
-    /// For people.
-    pub out: O,
-    /// Whether progress is shown on standard error.
-    pub progress: bool,
+    from: R,
+    to: Shared<W>,
+    out: O,
+    progress: bool,
 }
 
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
-const CHUNK_BYTES: usize = 4 << 20;
+/// An answer names at most all items of a chunk.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
 
-impl<R: BufRead, W: Write, O: Write> Ask<R, W, O> {
+impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
+    /// Whoever does the work says `from` and is told `to`; `out` is for people, and with `progress` standard error too.
+    pub fn new(from: R, to: W, out: O, progress: bool) -> Self {
+        Self {
+            from,
+            to: Arc::new(Mutex::new(to)),
+            out,
+            progress,
+        }
+    }
+
     /// Has tables made anew.
     ///
     /// # Errors
@@ -71,7 +81,7 @@ impl<R: BufRead, W: Write, O: Write> Ask<R, W, O> {
             from,
             to,
         };
-        put(&mut self.to, &command)?;
+        self.tell(|to| put(to, &command))?;
         let (mut done, mut failed, mut line) = (0, 0, Vec::new());
         loop {
             match self.answer(&mut line)? {
@@ -128,17 +138,23 @@ impl<R: BufRead, W: Write, O: Write> Ask<R, W, O> {
             source: source.clone(),
             again,
         };
-        put(&mut self.to, &command)?;
+        self.tell(|to| put(to, &command))?;
         let mut line = Vec::new();
-        match self.answer(&mut line)? {
-            Answer::Ready => {}
+        let terms = match self.answer(&mut line)? {
+            Answer::Ready(terms) => terms,
             other => return Err(unexpected(other)),
-        }
+        };
+        let every = terms.alive_ms.map(Duration::from_millis);
+        let alive = every
+            .map(|every| Alive::start(self.to.clone(), every))
+            .transpose()?;
         let mut import = Importing {
             ask: self,
+            terms,
             line,
             chunk: Vec::new(),
             places: Vec::new(),
+            notes: Vec::new(),
             bytes: 0,
             total: Total::default(),
         };
@@ -146,12 +162,24 @@ impl<R: BufRead, W: Write, O: Write> Ask<R, W, O> {
             import.file(file, source)?;
         }
         import.send()?;
+        drop(alive);
         import.finish()
     }
 
+    /// Says something. Where nobody hears it any more, what was said last tells why.
+    fn tell(&mut self, mut what: impl FnMut(&mut W) -> io::Result<()>) -> Result<(), AskError> {
+        let told = {
+            let mut to = lock(&self.to);
+            what(&mut to).and_then(|()| to.flush())
+        };
+        told.map_err(|error| match self.answer(&mut Vec::new()) {
+            Ok(Answer::Failed(why)) => AskError::Refused(why),
+            _ => error.into(),
+        })
+    }
+
     fn answer(&mut self, line: &mut Vec<u8>) -> Result<Answer, AskError> {
-        self.to.flush()?;
-        get(&mut self.from, line)?
+        get(&mut self.from, line, ANSWER_BYTES_MAX)?
             .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
 
@@ -189,15 +217,18 @@ struct Total {
 
 struct Importing<R, W, O> {
     ask: Ask<R, W, O>,
+    terms: Terms,
     line: Vec<u8>,
     chunk: Vec<Item>,
     /// Where each item of the chunk came from.
     places: Vec<String>,
+    /// What was refused here, each with how many items of the chunk were before it.
+    notes: Vec<(usize, String)>,
     bytes: usize,
     total: Total,
 }
 
-impl<R: BufRead, W: Write, O: Write> Importing<R, W, O> {
+impl<R: BufRead, W: Write + Send + 'static, O: Write> Importing<R, W, O> {
     fn file(&mut self, path: &PathBuf, source: &SourceName) -> Result<(), AskError> {
         let at = |error| AskError::File {
             path: path.clone(),
@@ -233,60 +264,88 @@ impl<R: BufRead, W: Write, O: Write> Importing<R, W, O> {
     fn found(&mut self, name: &str, found: Found) -> Result<(), AskError> {
         match found {
             Found::Item(item, place) => {
+                if let Some(why) = self.terms.refuse(item.bytes(), item.record.is_some()) {
+                    return self.note(format!("{name}:{place}: {why}"));
+                }
                 self.bytes += item.body.len();
                 self.chunk.push(item);
                 self.places.push(format!("{name}:{place}"));
                 if self.bytes >= CHUNK_BYTES || self.chunk.len() >= CHUNK_ITEMS_MAX {
                     self.send()?;
                 }
+                Ok(())
             }
-            Found::Other(source) => *self.total.others.entry(source).or_default() += 1,
-            Found::Bad(place, why) => {
-                // In the order of the file.
-                self.send()?;
-                self.total.refused += 1;
-                writeln!(self.ask.out, "{name}:{place}: {why}")?;
+            Found::Other(source) => {
+                *self.total.others.entry(source).or_default() += 1;
+                Ok(())
             }
+            Found::Bad(place, why) => self.note(format!("{name}:{place}: {why}")),
+        }
+    }
+
+    /// Tells of something that is refused here, in the order of the file.
+    fn note(&mut self, what: String) -> Result<(), AskError> {
+        self.total.refused += 1;
+        self.notes.push((self.chunk.len(), what));
+        if self.notes.len() >= CHUNK_ITEMS_MAX {
+            self.send()?;
         }
         Ok(())
     }
 
     fn send(&mut self) -> Result<(), AskError> {
-        if self.chunk.is_empty() {
-            return Ok(());
+        let mut refused = Vec::new();
+        if !self.chunk.is_empty() {
+            let chunk = std::mem::take(&mut self.chunk);
+            self.bytes = 0;
+            self.ask.tell(|to| {
+                put(to, &Chunk::Items(chunk.len()))?;
+                chunk.iter().try_for_each(|item| put(to, item))
+            })?;
+            match self.ask.answer(&mut self.line)? {
+                Answer::Taken {
+                    stored,
+                    duplicates,
+                    refused: theirs,
+                } => {
+                    self.total.stored += stored;
+                    self.total.duplicates += duplicates;
+                    self.total.refused += theirs.len() as u64;
+                    refused = theirs;
+                }
+                other => return Err(unexpected(other)),
+            }
         }
+        self.print(&refused)?;
+        let Total {
+            stored, duplicates, ..
+        } = self.total;
+        self.ask
+            .show(&format!("{stored} stored, {duplicates} there already"));
+        Ok(())
+    }
+
+    fn print(&mut self, refused: &[Refused]) -> Result<(), AskError> {
         let ask = &mut self.ask;
-        put(&mut ask.to, &Chunk::Items(self.chunk.len()))?;
-        for item in self.chunk.drain(..) {
-            put(&mut ask.to, &item)?;
-        }
-        let (stored, duplicates, refused) = match ask.answer(&mut self.line)? {
-            Answer::Taken {
-                stored,
-                duplicates,
-                refused,
-            } => (stored, duplicates, refused),
-            other => return Err(unexpected(other)),
-        };
         ask.clear_progress();
-        for one in &refused {
+        let mut notes = self.notes.drain(..).peekable();
+        for one in refused {
+            while let Some((_, note)) = notes.next_if(|(before, _)| *before <= one.nth) {
+                writeln!(ask.out, "{note}")?;
+            }
             let place = self.places.get(one.nth).map_or("", String::as_str);
             let kept = if one.kept { "; kept in rejected/" } else { "" };
             writeln!(ask.out, "{place}: {}{kept}", one.reason)?;
         }
-        let total = &mut self.total;
-        total.stored += stored;
-        total.duplicates += duplicates;
-        total.refused += refused.len() as u64;
-        let (stored, duplicates) = (total.stored, total.duplicates);
-        ask.show(&format!("{stored} stored, {duplicates} there already"));
+        for (_, note) in notes {
+            writeln!(ask.out, "{note}")?;
+        }
         self.places.clear();
-        self.bytes = 0;
         Ok(())
     }
 
     fn finish(mut self) -> Result<Outcome, AskError> {
-        put(&mut self.ask.to, &Chunk::End)?;
+        self.ask.tell(|to| put(to, &Chunk::End))?;
         match self.ask.answer(&mut self.line)? {
             Answer::Done => {}
             other => return Err(unexpected(other)),

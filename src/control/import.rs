@@ -2,7 +2,7 @@
 //! to the journal's writer. What the journal holds already is not stored once
 //! more, however long ago it came.
 
-use super::protocol::{Answer, Item, Refused};
+use super::protocol::{Answer, Item, Refused, Terms};
 use crate::config::{Identity, Source};
 use crate::engine::{Engine, Live};
 use crate::event::{Day, Id, SourceName, Timestamp};
@@ -19,6 +19,8 @@ use tokio::sync::oneshot;
 
 /// An event of a journal was taken once: it may be nested as deep as any limit ever allowed.
 const DEPTH_MAX: usize = 1000;
+/// It may also be as large, up to this.
+const RECORD_BYTES_MAX: usize = 64 << 20;
 const BLOCK_BYTES: usize = 1 << 20;
 /// How long tables may take to get the rows before the command says that it is done.
 const SETTLE_MAX: Duration = Duration::from_secs(3600);
@@ -50,6 +52,15 @@ struct Ready {
     incoming: Incoming,
     permit: Permit,
 }
+
+/// Why an item gives nothing to store, and what is kept of it like a webhook's body.
+struct Unfit {
+    reason: String,
+    kept: Option<Box<(RefusedBody, Permit)>>,
+}
+
+/// An item that was refused, and where it is heard whether it was kept.
+type Waits = (usize, String, Option<oneshot::Receiver<Kept>>);
 
 impl<'e> Import<'e> {
     /// An import into `source`.
@@ -94,6 +105,16 @@ impl<'e> Import<'e> {
         })
     }
 
+    /// What it takes.
+    pub fn terms(&self) -> Terms {
+        let body_bytes_max = self.live.settings.limits.body_bytes_max;
+        Terms {
+            body_bytes_max,
+            record_bytes_max: body_bytes_max.max(RECORD_BYTES_MAX),
+            alive_ms: None,
+        }
+    }
+
     /// Stores a chunk.
     ///
     /// # Errors
@@ -105,16 +126,26 @@ impl<'e> Import<'e> {
             read_ids(self.engine, source, &mut self.read, &mut count)
                 .map_err(|error| unreadable(&error))?;
         }
-        let (mut duplicates, mut refused, mut ready) = (0, Vec::new(), Vec::new());
+        let (mut duplicates, mut unfit, mut ready) = (0, Vec::new(), Vec::new());
         let mut taken: HashMap<Id, usize> = HashMap::new();
         for (nth, item) in items.into_iter().enumerate() {
             match self.prepare(&item, &mut taken, &mut duplicates) {
                 Ok(Some(next)) => ready.push(next),
                 Ok(None) => {}
-                Err((reason, kept)) => refused.push(Refused { nth, reason, kept }),
+                Err(why) => unfit.push((nth, why)),
             }
         }
+        let waits: Vec<Waits> = unfit
+            .into_iter()
+            .map(|(nth, why)| (nth, why.reason, why.kept.and_then(|body| self.keep(*body))))
+            .collect();
         let stored = self.store(ready, &mut duplicates)?;
+        let refused = waits.into_iter().map(|(nth, reason, answer)| Refused {
+            nth,
+            reason,
+            kept: answer.is_some_and(|answer| answer.blocking_recv() == Ok(Kept::Kept)),
+        });
+        let refused = refused.collect();
         Ok(Answer::Taken {
             stored,
             duplicates,
@@ -128,30 +159,37 @@ impl<'e> Import<'e> {
         item: &Item,
         taken: &mut HashMap<Id, usize>,
         duplicates: &mut u64,
-    ) -> Result<Option<Ready>, (String, bool)> {
+    ) -> Result<Option<Ready>, Unfit> {
+        let told = |reason| Unfit { reason, kept: None };
         let body = base64::engine::general_purpose::STANDARD
             .decode(&item.body)
-            .map_err(|error| (error.to_string(), false))?;
+            .map_err(|error| told(error.to_string()))?;
+        let too_large = self.terms().refuse(body.len(), item.record.is_some());
+        if let Some(reason) = too_large {
+            return Err(told(reason));
+        }
         let limits = &self.live.settings.limits;
         let depth_max = match item.record {
             Some(_) => limits.depth_max.max(DEPTH_MAX),
             None => limits.depth_max,
         };
-        if item.record.is_none() && body.len() > limits.body_bytes_max {
-            let why = format!(
-                "it has {} bytes; the limit is {} (limits.body_bytes_max)",
-                body.len(),
-                limits.body_bytes_max
-            );
-            return Err((why, false));
-        }
         // Nothing of the budget of requests: an import holds a chunk at a time, and waits for nobody.
         let permit = self.engine.waiting.permit();
-        let parsed = match parse(body, item.form, depth_max) {
+        let form = item.content_type.as_deref().is_some_and(is_form);
+        let parsed = match parse(body, form, depth_max) {
             Ok(parsed) => parsed,
             Err((why, body)) => {
-                let kept = self.keep(body, why.is_json(), why.to_string(), permit);
-                return Err((why.to_string(), kept));
+                let reason = why.to_string();
+                let body = RefusedBody {
+                    id: identity::refused(&self.engine.id_key, &self.source.name, &body),
+                    source: self.source.name.clone(),
+                    status: if why.is_json() { 422 } else { 400 },
+                    reason: reason.clone(),
+                    content_type: item.content_type.clone(),
+                    body,
+                };
+                let kept = Some(Box::new((body, permit)));
+                return Err(Unfit { reason, kept });
             }
         };
         let mut events: Vec<Event> = self.events(&parsed, item).all().to_vec();
@@ -241,23 +279,15 @@ impl<'e> Import<'e> {
         })
     }
 
-    /// Keeps a body that gives no events, as a webhook's.
-    fn keep(&self, body: Vec<u8>, is_json: bool, reason: String, permit: Permit) -> bool {
-        let body = RefusedBody {
-            id: identity::refused(&self.engine.id_key, &self.source.name, &body),
-            source: self.source.name.clone(),
-            status: if is_json { 422 } else { 400 },
-            reason,
-            content_type: None,
-            body,
-        };
+    /// Hands on a body that gives no events. Those of a chunk are handed on together, so that they share a sync.
+    fn keep(&self, (body, permit): (RefusedBody, Permit)) -> Option<oneshot::Receiver<Kept>> {
         let (reply, answer) = oneshot::channel();
         let put = self.engine.refusals.put(Refusal {
             body,
             permit,
             reply,
         });
-        put.is_ok() && answer.blocking_recv() == Ok(Kept::Kept)
+        put.is_ok().then_some(answer)
     }
 
     /// Hands all of `ready` to the journal's writer and waits until it is durable. A failing disk is waited for.
@@ -346,6 +376,11 @@ fn read_ids(
         }
     }
     Ok(())
+}
+
+fn is_form(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 fn unreadable(error: &io::Error) -> String {

@@ -85,7 +85,7 @@ pub fn read(
                 return read_whole(begun.chain(from), then);
             }
             // The first line is torn; those behind it are lines.
-            then(Found::Item(body(text, false, None), number))?;
+            then(Found::Item(body(text, None, None), number))?;
             number += 1;
             if let Some(found) = of_line(next.trim_ascii(), number, source, &mut day) {
                 then(found)?;
@@ -108,10 +108,10 @@ fn skip_mark(from: &mut impl BufRead) -> io::Result<()> {
     Ok(())
 }
 
-fn body(text: &[u8], form: bool, record: Option<Kept>) -> Item {
+fn body(text: &[u8], content_type: Option<String>, record: Option<Kept>) -> Item {
     Item {
         body: STANDARD.encode(text),
-        form,
+        content_type,
         record,
     }
 }
@@ -133,7 +133,7 @@ fn of_line(text: &[u8], number: usize, source: &str, day: &mut Option<Day>) -> O
                     day: *day,
                     id: record.id(),
                 };
-                Found::Item(body(record.payload, false, Some(kept)), number)
+                Found::Item(body(record.payload, None, Some(kept)), number)
             }
             Err(error) => Found::Bad(number, format!("a journal's record, but {error}")),
         });
@@ -141,7 +141,7 @@ fn of_line(text: &[u8], number: usize, source: &str, day: &mut Option<Day>) -> O
     if let Some(rejected) = rejected_of(text) {
         return Some(of_rejected(rejected, text, number, source));
     }
-    Some(Found::Item(body(text, false, None), number))
+    Some(Found::Item(body(text, None, None), number))
 }
 
 fn rejected_of(text: &[u8]) -> Option<Rejected> {
@@ -166,15 +166,12 @@ fn of_rejected(rejected: Rejected, text: &[u8], number: usize, source: &str) -> 
         _ => None,
     };
     let (Some(bytes), 400 | 422) = (bytes, status) else {
-        return Found::Item(body(text, false, None), number);
+        return Found::Item(body(text, None, None), number);
     };
     if of != source {
         return Found::Other(of);
     }
-    let kind = content_type.unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or("").trim();
-    let form = kind.eq_ignore_ascii_case("application/x-www-form-urlencoded");
-    Found::Item(body(&bytes, form, None), number)
+    Found::Item(body(&bytes, content_type, None), number)
 }
 
 /// A file that is one value over many lines, or several: each element of an array is a body.
@@ -201,10 +198,7 @@ fn read_whole(
                 Some(Err(error)) => break Err(error),
                 Some(Ok(value)) => {
                     count += 1;
-                    then(Found::Item(
-                        body(value.get().as_bytes(), false, None),
-                        count,
-                    ))?;
+                    then(Found::Item(body(value.get().as_bytes(), None, None), count))?;
                 }
             }
         }
@@ -247,7 +241,7 @@ impl<'de> Visitor<'de> for Each<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
         while let Some(element) = elements.next_element::<Box<RawValue>>()? {
             *self.count += 1;
-            let found = Found::Item(body(element.get().as_bytes(), false, None), *self.count);
+            let found = Found::Item(body(element.get().as_bytes(), None, None), *self.count);
             if let Err(error) = (self.then)(found) {
                 *self.failed = Some(error);
                 return Err(serde::de::Error::custom("stopped"));

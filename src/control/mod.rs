@@ -5,11 +5,12 @@
 //!
 //! - [`protocol`]: what is said, one JSON object a line
 //! - [`session`]: the end that does the work; `import`: events on their way in
-//! - [`ask`]: the end that asks, and what it prints
+//! - [`ask`]: the end that asks, and what it prints; `alive`: that it is still there
 //! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file
 //!
 //! Knows no HTTP and no sockets.
 
+mod alive;
 pub mod ask;
 mod import;
 pub mod items;

@@ -5,7 +5,7 @@
 use crate::event::{Day, Id, SourceName, Timestamp};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Read as _, Write};
 
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,12 +49,20 @@ impl Command {
 pub struct Item {
     /// The body, in base64.
     pub body: String,
-    /// Whether it came as a form.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub form: bool,
+    /// The Content-Type that it came with, if a rejected file tells: a form is read as one again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content_type: Option<String>,
     /// Of a journal's record: when it was received, the day of that, and its id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<Kept>,
+}
+
+impl Item {
+    /// Bytes of the body.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.body.trim_end_matches('=').len() * 3 / 4
+    }
 }
 
 /// What a journal's record keeps.
@@ -76,6 +84,8 @@ pub struct Kept {
 pub enum Chunk {
     /// So many items follow, a line each.
     Items(usize),
+    /// Nothing yet, but there will be.
+    Alive,
     /// That was all.
     End,
 }
@@ -85,7 +95,7 @@ pub enum Chunk {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
     /// It may begin.
-    Ready,
+    Ready(Terms),
     /// A table was made anew, or why not.
     Table {
         /// Whose.
@@ -114,6 +124,33 @@ pub enum Answer {
     Failed(String),
 }
 
+/// What the working end takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    /// Bytes of a body.
+    pub body_bytes_max: usize,
+    /// Bytes of a body that was in a journal: it was taken once, under another limit perhaps.
+    pub record_bytes_max: usize,
+    /// How often it must hear of the other end; nothing when it waits for ever.
+    pub alive_ms: Option<u64>,
+}
+
+impl Terms {
+    /// Why a body of so many bytes is too large, if it is.
+    #[must_use]
+    pub fn refuse(&self, bytes: usize, is_record: bool) -> Option<String> {
+        let bytes_max = if is_record {
+            self.record_bytes_max
+        } else {
+            self.body_bytes_max
+        };
+        (bytes > bytes_max).then(|| {
+            format!("it has {bytes} bytes; the limit is {bytes_max} (limits.body_bytes_max)")
+        })
+    }
+}
+
 /// An item that was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refused {
@@ -135,17 +172,23 @@ pub fn put(to: &mut impl Write, what: &impl Serialize) -> io::Result<()> {
     to.write_all(&line)
 }
 
-/// Reads one object; nothing at the end of the stream.
+/// Reads one object from a line of `bytes_max` at most; nothing at the end of the stream.
 ///
 /// # Errors
-/// Whatever the stream answers, or when the line is something else.
+/// Whatever the stream answers, or when the line is something else or longer.
 pub fn get<T: DeserializeOwned>(
     from: &mut impl BufRead,
     line: &mut Vec<u8>,
+    bytes_max: usize,
 ) -> io::Result<Option<T>> {
     line.clear();
-    if from.read_until(b'\n', line)? == 0 {
+    let mut limited = from.take(bytes_max as u64 + 1);
+    if limited.read_until(b'\n', line)? == 0 {
         return Ok(None);
+    }
+    if line.len() > bytes_max {
+        let why = format!("a line of more than {bytes_max} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     Ok(Some(serde_json::from_slice(line)?))
 }

@@ -2,23 +2,40 @@
 //! whoever asked, and an error ends the session and nothing else.
 
 use super::import::Import;
-use super::protocol::{Answer, Chunk, Command, Item, get, put};
+use super::protocol::{Answer, Chunk, Command, Item, Terms, get, put};
 use crate::engine::Engine;
 use crate::event::{Day, SourceName};
 use std::io::{self, BufRead, Write};
+use std::time::Duration;
 
 /// Items of a chunk; more would only take memory.
 pub const CHUNK_ITEMS_MAX: usize = 4096;
+/// A chunk with so many bytes of bodies, in base64, takes no further item.
+pub const CHUNK_BYTES: usize = 4 << 20;
+/// Bytes of a line without a body in it.
+const LINE_BYTES_MAX: usize = 4096;
+/// Bytes of an item's line beside its body; nearly all of them are for a Content-Type.
+const ENVELOPE_BYTES_MAX: usize = 256 << 10;
 
-/// Serves one command to its end.
+/// Hears which command it is; nothing when there is none.
 ///
 /// # Errors
-/// When the stream fails. What is wrong with the command is said on the stream.
-pub fn serve(engine: &Engine, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
-    let mut line = Vec::new();
-    let Some(command) = get::<Command>(from, &mut line)? else {
-        return Ok(());
-    };
+/// When the stream fails, or says something else.
+pub fn hear(from: &mut impl BufRead) -> io::Result<Option<Command>> {
+    get(from, &mut Vec::new(), LINE_BYTES_MAX)
+}
+
+/// Serves one command to its end. Whoever asked must say something once in `alive`, if that is given.
+///
+/// # Errors
+/// When the stream fails, or says what it may not. What is wrong with the command is said on the stream.
+pub fn serve(
+    engine: &Engine,
+    command: Command,
+    alive: Option<Duration>,
+    from: &mut impl BufRead,
+    to: &mut impl Write,
+) -> io::Result<()> {
     let release = env!("CARGO_PKG_VERSION");
     if command.release() != release {
         let why = format!(
@@ -35,7 +52,7 @@ pub fn serve(engine: &Engine, from: &mut impl BufRead, to: &mut impl Write) -> i
             ..
         } => rebuild(engine, source, first, last, to),
         Command::Import { source, again, .. } => match Import::begin(engine, &source, again) {
-            Ok(import) => take(import, from, to),
+            Ok(import) => take(import, alive, from, to),
             Err(why) => put(to, &Answer::Failed(why)),
         },
     }
@@ -78,22 +95,47 @@ fn rebuild(
     put(out, &Answer::Failed(why.into()))
 }
 
-fn take(mut import: Import<'_>, from: &mut impl BufRead, to: &mut impl Write) -> io::Result<()> {
-    put(to, &Answer::Ready)?;
+fn take(
+    mut import: Import<'_>,
+    alive: Option<Duration>,
+    from: &mut impl BufRead,
+    to: &mut impl Write,
+) -> io::Result<()> {
+    let terms = Terms {
+        alive_ms: alive.map(|alive| u64::try_from(alive.as_millis()).unwrap_or(u64::MAX)),
+        ..import.terms()
+    };
+    put(to, &Answer::Ready(terms))?;
+    let body_bytes_max = terms.body_bytes_max.max(terms.record_bytes_max);
+    let item_bytes_max = body_bytes_max.div_ceil(3) * 4 + ENVELOPE_BYTES_MAX;
     let mut line = Vec::new();
     // A stream that ends before it says so was cut off: what was stored is stored.
-    while let Some(Chunk::Items(count)) = get(from, &mut line)? {
+    loop {
+        let count = match get(from, &mut line, LINE_BYTES_MAX)? {
+            Some(Chunk::Items(count)) => count,
+            Some(Chunk::Alive) => continue,
+            Some(Chunk::End) => break,
+            None => return Ok(()),
+        };
         if count > CHUNK_ITEMS_MAX {
             let why = format!("a chunk of {count} items; the limit is {CHUNK_ITEMS_MAX}");
             return put(to, &Answer::Failed(why));
         }
-        let mut items = Vec::with_capacity(count);
+        let (mut items, mut bytes) = (Vec::with_capacity(count), 0);
         for _ in 0..count {
-            match get::<Item>(from, &mut line)? {
-                Some(item) => items.push(item),
+            if bytes >= CHUNK_BYTES {
+                let why = format!("a chunk that goes on behind {CHUNK_BYTES} bytes");
+                return put(to, &Answer::Failed(why));
+            }
+            match get::<Item>(from, &mut line, item_bytes_max)? {
+                Some(item) => {
+                    bytes += item.body.len();
+                    items.push(item);
+                }
                 None => return Ok(()),
             }
         }
+        line.shrink_to(CHUNK_BYTES);
         match import.take(items) {
             Ok(taken) => put(to, &taken)?,
             Err(why) => return put(to, &Answer::Failed(why)),

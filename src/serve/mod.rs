@@ -5,7 +5,7 @@
 //! - [`threads`]: the journal's writer, the keeper of refused bodies, the follower
 //! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
-//! - `socket`: how commands reach the process that holds the output directory
+//! - [`socket`]: how commands reach the process that holds the output directory
 //! - `listen`, `door`, `places`, `connection`, `tls`: who comes in, and how long it may take
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
@@ -18,7 +18,7 @@ pub mod reload;
 mod run;
 mod secrets;
 pub mod signals;
-mod socket;
+pub mod socket;
 pub mod threads;
 mod tls;
 mod watch;
@@ -26,4 +26,4 @@ mod watch;
 pub use open::{Parts, ServeError};
 pub use run::run;
 pub use signals::signals;
-pub use socket::Worker;
+pub use socket::{Patience, Worker};

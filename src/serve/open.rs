@@ -2,6 +2,7 @@
 //! closed again.
 
 use super::reload::Loader;
+use super::socket::Patience;
 use super::watch::Watch;
 use super::{secrets, threads};
 use crate::config::{Secret, Settings};
@@ -79,6 +80,8 @@ pub struct Parts {
     pub tables: bool,
     /// How the configuration is read again; nothing when there is none to read.
     pub reload: Option<Loader>,
+    /// How long commands on the control socket are waited for.
+    pub patience: Patience,
 }
 
 impl Parts {
@@ -89,6 +92,7 @@ impl Parts {
             disk: Arc::new(RealDisk),
             tables: true,
             reload: None,
+            patience: Patience::default(),
         }
     }
 }

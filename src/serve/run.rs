@@ -24,6 +24,7 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
         ask,
     } = signals;
     let load = parts.reload.take();
+    let patience = parts.patience;
     let opened = Opened::new(settings, parts)?;
     let engine = opened.engine.clone();
     let settings = engine.live().settings.clone();
@@ -38,7 +39,7 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     let addr = listener.local_addr()?;
     let server = listen::serve(&engine, listener, room(&settings), DRAIN_SECONDS)?;
     let handle = server.handle();
-    if let Err(error) = socket::listen(engine.clone()) {
+    if let Err(error) = socket::listen(engine.clone(), patience) {
         tracing::warn!(%error, "there is no control socket: `rebuild` and `import` need rowhook to be stopped");
     }
     if let Some(load) = load {

@@ -3,12 +3,13 @@
 
 use super::open::{Opened, Parts, ServeError};
 use crate::config::Settings;
+use crate::control::protocol::{Answer, put};
 use crate::control::session;
 use crate::disk::LockError;
 use crate::engine::Engine;
 use crate::layout::Layout;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter};
+use std::io::{self, BufReader, BufWriter, Read};
 use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -16,18 +17,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{Builder, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Commands that are served at a time.
 const SESSIONS_MAX: usize = 8;
 /// Between two tries to accept a command.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// How long a command is waited for, lest one that was stopped or hangs keep its place from the others for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Until it has said what it wants.
+    pub first: Duration,
+    /// Until it says or takes anything more. It says that it is there four times as often.
+    pub silent: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            first: Duration::from_secs(5),
+            silent: Duration::from_secs(60),
+        }
+    }
+}
+
 /// Listens on the control socket until the process ends.
 ///
 /// # Errors
 /// When the socket cannot be made or the system gives no thread.
-pub fn listen(engine: Arc<Engine>) -> io::Result<()> {
+pub fn listen(engine: Arc<Engine>, patience: Patience) -> io::Result<()> {
     let listener = bind(&engine.layout.control_socket())?;
     Builder::new().name("control".into()).spawn(move || {
         let sessions = Arc::new(AtomicUsize::new(0));
@@ -38,7 +57,11 @@ pub fn listen(engine: Arc<Engine>) -> io::Result<()> {
                 continue;
             };
             if sessions.load(Ordering::Relaxed) >= SESSIONS_MAX {
-                // Closed at once; the command says that it was not answered.
+                let why = format!(
+                    "{SESSIONS_MAX} commands are under way already; run the same command again in a moment"
+                );
+                // There is room for the answer: nothing else was said. Whoever does not read it is closed all the same.
+                let _ = put(&mut &stream, &Answer::Failed(why));
                 continue;
             }
             sessions.fetch_add(1, Ordering::Relaxed);
@@ -46,7 +69,7 @@ pub fn listen(engine: Arc<Engine>) -> io::Result<()> {
             // Without a thread it is closed, and the command says that it was not answered.
             let _ = Builder::new().name("command".into()).spawn(move || {
                 let _session = session;
-                if let Err(error) = session_on(&engine, &stream) {
+                if let Err(error) = session_on(&engine, &stream, Some(patience)) {
                     tracing::debug!(%error, "a command went away");
                 }
             });
@@ -64,9 +87,64 @@ impl Drop for Session {
     }
 }
 
-fn session_on(engine: &Engine, stream: &UnixStream) -> io::Result<()> {
+/// Serves a command, with a process of its own at the other end if there is `patience` to have with it.
+fn session_on(engine: &Engine, stream: &UnixStream, patience: Option<Patience>) -> io::Result<()> {
     let mut to = stream;
-    session::serve(engine, &mut BufReader::new(stream), &mut to)
+    let outcome = converse(engine, stream, patience);
+    let why = match &outcome {
+        Err(error) if is_timeout(error) => {
+            "nothing was heard of this command for too long; what it did is done, and it can be run again"
+                .to_owned()
+        }
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+            format!("it is not understood: {error}")
+        }
+        _ => return outcome,
+    };
+    // For one that goes on later. One that takes nothing has no room for it, and gets no more time.
+    let _ = stream.set_nonblocking(true);
+    let _ = put(&mut to, &Answer::Failed(why));
+    outcome
+}
+
+fn converse(engine: &Engine, stream: &UnixStream, patience: Option<Patience>) -> io::Result<()> {
+    let until = patience.map(|patience| Instant::now() + patience.first);
+    let mut from = BufReader::new(Heard { stream, until });
+    stream.set_write_timeout(patience.map(|patience| patience.silent))?;
+    let Some(command) = session::hear(&mut from)? else {
+        return Ok(());
+    };
+    from.get_mut().until = None;
+    stream.set_read_timeout(patience.map(|patience| patience.silent))?;
+    let alive = patience.map(|patience| patience.silent / 4);
+    let mut to = stream;
+    session::serve(engine, command, alive, &mut from, &mut to)
+}
+
+/// What a command says: all of it before a moment, while there is one.
+struct Heard<'s> {
+    stream: &'s UnixStream,
+    until: Option<Instant>,
+}
+
+impl Read for Heard<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if let Some(until) = self.until {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            self.stream.set_read_timeout(Some(left))?;
+        }
+        self.stream.read(into)
+    }
+}
+
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }
 
 /// Makes the socket under a name of its own, so that nobody else can connect before its mode is set.
@@ -123,7 +201,7 @@ impl Worker {
         let engine = opened.engine.clone();
         let thread = Builder::new().name("command".into()).spawn(move || {
             // The asking end sees that it ended.
-            let _ = session_on(&engine, &other);
+            let _ = session_on(&engine, &other, None);
         })?;
         Ok(Self {
             stream,

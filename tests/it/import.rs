@@ -271,6 +271,50 @@ fn records_of_other_sources_are_passed_over_and_told() {
     assert_eq!(said.code, 1);
 }
 
+/// A form keeps its Content-Type through the rejected file, also where it is refused again on its way.
+#[test]
+fn a_rejected_form_is_mended_and_imported() {
+    let place = Place::new();
+    let server = place.start_with("[sources.orders]\n");
+    let form = [(
+        "content-type",
+        "application/x-www-form-urlencoded; charset=utf-8",
+    )];
+    let body = b"payload=%7B%22a%22%3A%22b+c%22";
+    assert_eq!(server.post_to("orders", body, &form).status, 400);
+    let path = only_file(&place, "rejected");
+    let text = || fs::read_to_string(&path).expect("a text");
+    let lines = || text().lines().count();
+    let first = text();
+    insta::assert_snapshot!(import(&place, "orders", &[&path]).masked(&path), @r"
+    FILE:1: line 1, column 11: the text ends in the middle of a value; kept in rejected/
+    0 stored, 0 there already, 1 refused
+    ");
+    assert_eq!(text(), first, "kept once");
+    // Mended, but not enough: it is kept as the form that it is.
+    let half = file(
+        &place,
+        "half.jsonl",
+        &first.replace("payload=%7B", "payload=%7B%7B"),
+    );
+    insta::assert_snapshot!(import(&place, "orders", &[&half]).masked(&half), @r"
+    FILE:1: line 1, column 2: expected a key in double quotes; kept in rejected/
+    0 stored, 0 there already, 1 refused
+    ");
+    assert_eq!(lines(), 2);
+    let kept = text().lines().nth(1).expect("a line").to_owned();
+    let whole = file(
+        &place,
+        "whole.jsonl",
+        &kept.replace("%7B%7B", "%7B").replace("c%22", "c%22%7D"),
+    );
+    let said = import(&place, "orders", &[&whole]);
+    assert_eq!(said.out, "1 stored, 0 there already, 0 refused\n");
+    let row = rows(&place, "orders").concat();
+    assert!(row.ends_with(",b c"), "{row}");
+    assert_eq!(lines(), 2);
+}
+
 /// What stands twice in a journal, as after `--again`, is one event to whoever imports it, unless equal events are many.
 #[test]
 fn an_event_that_a_journal_has_twice_is_imported_once() {
