@@ -7,7 +7,8 @@ use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
 use actix_web::{Error, HttpMessage as _, web};
 use futures_core::Stream;
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,9 +25,26 @@ struct State {
     reading: Cell<bool>,
     whole: Cell<bool>,
     last: Cell<bool>,
+    on_begin: OnceCell<OnBegin>,
+}
+
+struct OnBegin(Box<dyn Fn()>);
+
+impl fmt::Debug for OnBegin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnBegin")
+    }
 }
 
 impl Progress {
+    /// Calls `tell` at the beginning of every request.
+    #[must_use]
+    pub fn new(tell: impl Fn() + 'static) -> Self {
+        let progress = Self::default();
+        let _ = progress.0.on_begin.set(OnBegin(Box::new(tell)));
+        progress
+    }
+
     /// Whether a request's head was read and its answer is not given yet.
     #[must_use]
     pub fn is_answering(&self) -> bool {
@@ -60,6 +78,9 @@ impl Progress {
     fn begin(&self) -> Answering {
         self.0.answering.set(true);
         self.0.begun.set(true);
+        if let Some(OnBegin(tell)) = self.0.on_begin.get() {
+            tell();
+        }
         Answering(self.clone())
     }
 }

@@ -4,36 +4,28 @@
 //! takes it has none.
 
 use super::places::Place;
+use super::stream::Stream;
 use crate::engine::Engine;
 use crate::http::problem::Problem;
 use crate::http::progress::Progress;
 use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
-use tokio_rustls::server::TlsStream;
 
 /// How long a connection may be without a request.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How long an answer may stand still because nobody takes it.
-const STALLED_MAX: Duration = Duration::from_secs(60);
+pub const STALLED_MAX: Duration = Duration::from_secs(60);
 
 /// So many bytes are given to the server before it has to look at them: it makes requests of all it has before it counts them.
 const BYTES_AT_ONCE: usize = 8 * 1024;
-
-/// What carries the bytes.
-pub enum Stream {
-    /// TCP as it is.
-    Plain(Counted),
-    /// TLS over TCP.
-    Tls(Box<TlsStream<Counted>>),
-}
 
 /// A connection in its place.
 #[expect(
@@ -65,16 +57,26 @@ pub struct Connection {
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
     instead: Vec<u8>,
-    _place: Place,
+    /// How long an answer may stand still.
+    stalled_max: Duration,
+    place: Rc<Place>,
 }
 
 impl Connection {
-    /// A connection of which nothing was read yet.
-    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>) -> Self {
+    /// A connection of which nothing was read yet. It ends when an answer stands still for `stalled_max`.
+    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>, stalled_max: Duration) -> Self {
         let head_time_max = engine.live().settings.limits.head_time_max;
+        let place = Rc::new(place);
+        // Whatever else keeps what requests tell: the place is free when the connection has ended.
+        let known = Rc::downgrade(&place);
+        let progress = Progress::new(move || {
+            if let Some(place) = known.upgrade() {
+                place.keep();
+            }
+        });
         Self {
             stream,
-            progress: Progress::default(),
+            progress,
             waited: Some(Box::pin(sleep(head_time_max))),
             engine,
             began: false,
@@ -86,7 +88,8 @@ impl Connection {
             held: false,
             cut: false,
             instead: Vec::new(),
-            _place: place,
+            stalled_max,
+            place,
         }
     }
 
@@ -100,16 +103,16 @@ impl Connection {
         self.unsent || self.progress.is_answering()
     }
 
-    /// Whether it was waited too long for a request. This must be asked after an answer too: the server waits without end for
-    /// the rest of a body in chunks that nobody wants any more.
-    fn is_late(&mut self, cx: &mut Context<'_>, came: bool) -> bool {
+    /// Why it is not waited any more for a request: it was too long, or somebody else needs the place. This must be asked after
+    /// an answer too: the server waits without end for the rest of a body in chunks that nobody wants any more.
+    fn is_over(&mut self, cx: &mut Context<'_>, came: bool) -> Option<Problem> {
         if self.progress.take_begun() || self.is_busy() {
             self.waited = None;
             self.began = false;
             self.woken = false;
         }
         if self.is_busy() {
-            return false;
+            return None;
         }
         let first = came && !self.began;
         self.began |= came;
@@ -120,9 +123,26 @@ impl Connection {
                 KEEP_ALIVE
             };
             self.waited = Some(Box::pin(sleep(wait)));
+            self.place.keep();
         }
         let waited = self.waited.as_mut();
-        waited.is_some_and(|waited| waited.as_mut().poll(cx).is_ready())
+        if waited.is_some_and(|waited| waited.as_mut().poll(cx).is_ready()) {
+            return Some(Problem::HeadTooSlow);
+        }
+        // Whose last answer is on its way leaves soon by itself.
+        if self.progress.is_last() || !self.place.is_asked_for(cx.waker()) {
+            return None;
+        }
+        if came {
+            // This may be the request.
+            self.place.keep();
+            return None;
+        }
+        Some(if self.engine.is_draining() {
+            Problem::Draining
+        } else {
+            Problem::TooManyConnections
+        })
     }
 
     /// Sends what stands in the place of something else.
@@ -155,7 +175,7 @@ impl Connection {
         }
         let stalled = self
             .stalled
-            .get_or_insert_with(|| Box::pin(sleep(STALLED_MAX)));
+            .get_or_insert_with(|| Box::pin(sleep(self.stalled_max)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
@@ -196,10 +216,10 @@ impl AsyncRead for Connection {
         let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
         let outcome = this.stream.pinned_read(cx, &mut part);
         let came = part.filled().len();
-        if this.is_late(cx, came > 0) {
+        if let Some(problem) = this.is_over(cx, came > 0) {
             this.cut = true;
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
-                this.instead = Problem::HeadTooSlow.last_words();
+                this.instead = problem.last_words();
                 let _ = this.send_instead(cx);
             }
             return Poll::Ready(Ok(()));
@@ -249,7 +269,7 @@ impl AsyncWrite for Connection {
             cx.waker().wake_by_ref();
         }
         // Begins to wait after an answer; what comes of it, the next read tells.
-        if !this.cut && !this.woken && this.is_late(cx, false) {
+        if !this.cut && !this.woken && this.is_over(cx, false).is_some() {
             this.woken = true;
             cx.waker().wake_by_ref();
         }
@@ -260,101 +280,6 @@ impl AsyncWrite for Connection {
         let this = self.get_mut();
         let outcome = this.send_end(cx);
         this.keep_time(cx, outcome, true)
-    }
-}
-
-impl Stream {
-    /// TCP that is about to carry something.
-    pub fn counted(stream: TcpStream) -> Counted {
-        Counted { stream, taken: 0 }
-    }
-
-    /// How many bytes the system took.
-    fn taken(&self) -> u64 {
-        match self {
-            Self::Plain(stream) => stream.taken,
-            Self::Tls(stream) => stream.get_ref().0.taken,
-        }
-    }
-
-    fn pinned_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-        }
-    }
-
-    fn write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
-    }
-}
-
-/// TCP, and how many bytes of ours the system took.
-pub struct Counted {
-    stream: TcpStream,
-    taken: u64,
-}
-
-impl AsyncRead for Counted {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Counted {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let taken = ready!(Pin::new(&mut this.stream).poll_write(cx, buf))?;
-        this.taken = this.taken.wrapping_add(taken as u64);
-        Poll::Ready(Ok(taken))
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let this = self.get_mut();
-        let taken = ready!(Pin::new(&mut this.stream).poll_write_vectored(cx, bufs))?;
-        this.taken = this.taken.wrapping_add(taken as u64);
-        Poll::Ready(Ok(taken))
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
     }
 }
 

@@ -1,15 +1,20 @@
-//! Where connections come in: each gets a place, and speaks TLS if that is
-//! spoken here; or hears why not, without harm to those within.
+//! Where connections come in: each gets a place, if need be that of one who
+//! waits for a request, and speaks TLS if that is spoken here; or hears why
+//! not, without harm to those within.
 
-use super::connection::{Connection, Stream};
-use super::places::Places;
+use super::connection::{Connection, STALLED_MAX};
+use super::places::{Place, Places};
+use super::stream::Stream;
 use super::tls;
 use crate::config::Settings;
 use crate::engine::Engine;
 use crate::http::problem::Problem;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -62,7 +67,7 @@ impl Door {
         let peer = stream.peer_addr().ok();
         // Answers are written whole: nothing is gained by holding back their ends.
         let _ = stream.set_nodelay(true);
-        let Some(place) = self.places.take() else {
+        let Some(place) = self.place().await else {
             if let Some(_told) = self.told.take() {
                 // Before a handshake nothing can be said.
                 let words = self.tls.is_none().then_some(Problem::TooManyConnections);
@@ -75,12 +80,38 @@ impl Door {
             None => Stream::Plain(Stream::counted(stream)),
             Some(acceptor) => {
                 let shake = shake_hands(acceptor, stream);
-                let shaken = timeout(head_time_max, shake).await;
+                let shaken = timeout(head_time_max, unless_asked_for(&place, shake)).await;
+                place.keep();
                 shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
             }
         };
-        Ok((Connection::new(stream, place, self.engine.clone()), peer))
+        let connection = Connection::new(stream, place, self.engine.clone(), STALLED_MAX);
+        Ok((connection, peer))
     }
+
+    /// A free place, or that of one who waits for a request. Who has to wait for it counts among those who are told.
+    async fn place(&self) -> Option<Place> {
+        if let Some(place) = self.places.take() {
+            return Some(place);
+        }
+        let _told = self.told.take()?;
+        self.places.make_room().await
+    }
+}
+
+/// A handshake waits for a request too: it ends when the place is needed.
+async fn unless_asked_for(
+    place: &Place,
+    shake: impl Future<Output = io::Result<Stream>>,
+) -> io::Result<Stream> {
+    let mut shake = pin!(shake);
+    poll_fn(|cx| match shake.as_mut().poll(cx) {
+        Poll::Pending if place.is_asked_for(cx.waker()) => {
+            Poll::Ready(Err(io::ErrorKind::QuotaExceeded.into()))
+        }
+        outcome => outcome,
+    })
+    .await
 }
 
 async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<Stream> {

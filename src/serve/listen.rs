@@ -90,7 +90,7 @@ pub fn serve(
     };
     let settings = engine.live().settings.clone();
     let (places, told) = (Places::new(room.places), Places::new(room.told));
-    let door = Door::new(engine.clone(), &settings, places, told)?;
+    let door = Door::new(engine.clone(), &settings, places.clone(), told)?;
     let engine = web::Data::from(engine.clone());
     let attempts = Attempts::default();
     let builder = Server::build()
@@ -99,6 +99,11 @@ pub fn serve(
         .shutdown_timeout(drain_seconds)
         .disable_signals();
     let stopping = builder.graceful_shutdown_signal();
+    let ending = stopping.clone();
+    actix_web::rt::spawn(async move {
+        ending.notified().await;
+        places.close();
+    });
     let builder = builder.listen("rowhook", listener, move || {
         let app = App::new()
             .app_data(engine.clone())

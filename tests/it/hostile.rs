@@ -130,24 +130,21 @@ fn slow_ones_are_cut_off_whatever_they_are_slow_with() {
     assert_eq!(server.post("{\"a\":1}").status, 200);
 }
 
+/// A request that is not whole: the rest is `}`.
+fn begun(server: &Server, nth: usize) -> Raw {
+    let mut raw = Raw::open(server);
+    let body = format!("{{\"n\":{nth}");
+    raw.send(format!(
+        "{HEAD}Content-Length: {}\r\n\r\n{body}",
+        body.len() + 1
+    ));
+    raw
+}
+
 #[test]
-fn more_connections_than_there_may_be_hear_so() {
+fn more_requests_than_there_may_be_hear_so() {
     let place = Place::new();
     let server = place.start_with("limits.connections_max = 20\n");
-    let mut within: Vec<Connection> = (0..20)
-        .map(|_| Connection::open(&server.url).expect("a connection"))
-        .collect();
-    let mut sent = 0;
-    let mut all_deliver = |within: &mut [Connection]| {
-        for connection in within {
-            sent += 1;
-            let reply = connection
-                .post(&format!("{{\"n\":{sent}}}"))
-                .expect("an answer");
-            assert_eq!(reply.status, 200);
-        }
-    };
-    all_deliver(&mut within);
     let wanted = problem(
         503,
         "connections",
@@ -156,8 +153,11 @@ fn more_connections_than_there_may_be_hear_so() {
         ",\"help\":\"try again soon: a retry of anything is safe\"",
     );
     for round in 0..3 {
+        let mut within: Vec<Raw> = (0..20)
+            .map(|nth| begun(&server, round * 20 + nth))
+            .collect();
+        thread::sleep(Duration::from_millis(200));
         let mut above: Vec<Raw> = (0..40).map(|_| Raw::open(&server)).collect();
-        all_deliver(&mut within);
         for (nth, raw) in above.iter_mut().enumerate() {
             // Whether they say something or not.
             if (nth + round) % 2 == 0 {
@@ -169,32 +169,68 @@ fn more_connections_than_there_may_be_hear_so() {
             assert_eq!(answer.header("retry-after"), Some("5"));
             assert!(raw.is_closed());
         }
-        all_deliver(&mut within);
-    }
-    drop(within.split_off(10));
-    let until = Instant::now() + Duration::from_secs(10);
-    let mut again = 0;
-    while again < 10 {
-        let mut connection = Connection::open(&server.url).expect("a connection");
-        match connection.post("{}").map(|reply| reply.status) {
-            Ok(200) => {
-                again += 1;
-                within.push(connection);
-            }
-            other => assert!(
-                Instant::now() < until,
-                "{other:?}: the places are free again"
-            ),
+        for raw in &mut within {
+            assert_eq!(raw.send("}").answer().status, 200);
         }
     }
-    all_deliver(&mut within);
-    assert_eq!(
-        Connection::open(&server.url)
-            .and_then(|mut c| c.post("{}"))
-            .map(|r| r.status)
-            .ok(),
-        Some(503)
-    );
+    let reply = Connection::open(&server.url).and_then(|mut c| c.post("{}"));
+    assert_eq!(reply.map(|r| r.status).ok(), Some(200));
+}
+
+/// Those who wait for a request leave for those who bring one, the longest waiting first; nobody leaves within a request.
+#[test]
+fn who_only_waits_makes_room() {
+    let place = Place::new();
+    let mut server = place.start_with("limits.connections_max = 20\n");
+    let mut within: Vec<Raw> = (0..5).map(|nth| begun(&server, nth)).collect();
+    thread::sleep(Duration::from_millis(200));
+    let mut half = Raw::open(&server);
+    half.send(HEAD);
+    thread::sleep(Duration::from_millis(200));
+    let mut idle: Vec<Raw> = (0..14).map(|_| Raw::open(&server)).collect();
+    for (nth, raw) in idle.iter_mut().enumerate().filter(|(nth, _)| nth % 2 == 0) {
+        raw.send(format!(
+            "{HEAD}Content-Length: 8\r\n\r\n{{\"i\":{:02}}}",
+            nth + 10
+        ));
+        assert_eq!(raw.answer().status, 200);
+    }
+    // 20 places are taken: these come beyond, and stay.
+    let mut new: Vec<Connection> = Vec::new();
+    for nth in 0..4 {
+        let mut one = Connection::open(&server.url).expect("a connection");
+        let reply = one.post(&format!("{{\"new\":{nth}}}")).expect("an answer");
+        assert_eq!(reply.status, 200, "{nth}");
+        new.push(one);
+    }
+    let answer = half.answer();
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("problem:connections") && half.is_closed());
+    // Three more had to go: of those that never said anything, as they waited longer than those that did.
+    for nth in [1, 3, 5] {
+        assert!(idle[nth].is_closed(), "{nth}");
+    }
+    for nth in [0, 2, 4, 6, 8, 10, 12, 7, 9, 11, 13] {
+        idle[nth].send(format!(
+            "{HEAD}Content-Length: 8\r\n\r\n{{\"j\":{:02}}}",
+            nth + 10
+        ));
+        assert_eq!(idle[nth].answer().status, 200, "{nth}");
+    }
+    // A flood of silence, while one after the other delivers.
+    let mut silent = Vec::new();
+    for nth in 0..200 {
+        silent.extend((0..3).map(|_| tcp(&server)));
+        let mut one = Connection::open(&server.url).expect("a connection");
+        let reply = one
+            .post(&format!("{{\"flood\":{nth}}}"))
+            .expect("an answer");
+        assert_eq!(reply.status, 200, "{nth}");
+    }
+    for raw in &mut within {
+        assert_eq!(raw.send("}").answer().status, 200);
+    }
+    assert!(server.stop().success());
 }
 
 /// The most memory that it ever had, in KiB.

@@ -249,6 +249,23 @@ fn what_is_no_handshake_ends_and_disturbs_nobody() {
     assert!(server.log().lines().count() < 5, "{}", server.log());
 }
 
+/// Handshakes that do not go on leave for those that do.
+#[test]
+fn who_only_begins_a_handshake_makes_room() {
+    let (place, pair) = (Place::new(), Pair::new());
+    pair.put(&place);
+    let server =
+        place.start_with(&format!("{CONFIG}connections_max = 20\n").replace("= 1\n", "= 60\n"));
+    let config = any_version(&[&pair]);
+    let mut silent: Vec<TcpStream> = Vec::new();
+    for _ in 0..10 {
+        silent.extend((0..20).map(|_| tcp(&server)));
+        let mut stream = open(&server, &config).expect("a handshake");
+        let answer = ask(&mut stream, EVENT).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+}
+
 struct AtEnd<'a>(&'a AtomicBool);
 
 impl Drop for AtEnd<'_> {
