@@ -307,7 +307,136 @@ fn bare_refusal(written: &[u8]) -> Option<(usize, Problem)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::open::{Opened, Parts};
+    use super::super::places::Places;
     use super::*;
+    use crate::config::{Overrides, load};
+    use rcgen::{CertificateParams, KeyPair};
+    use rustls::crypto::ring;
+    use rustls::pki_types::{PrivateKeyDer, ServerName};
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use std::future::poll_fn;
+    use std::time::Instant;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::time::timeout;
+    use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+    const STALLED: Duration = Duration::from_secs(1);
+
+    type Reader = Pin<Box<dyn AsyncRead>>;
+
+    async fn tcp() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await;
+        (client.unwrap(), listener.accept().await.unwrap().0)
+    }
+
+    async fn plain() -> (Reader, Stream) {
+        let (client, server) = tcp().await;
+        (Box::pin(client), Stream::Plain(Stream::counted(server)))
+    }
+
+    async fn secure() -> (Reader, Stream) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new(vec!["localhost".into()]).unwrap();
+        let certificate = params.self_signed(&key).unwrap().der().clone();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let theirs = ServerConfig::builder_with_provider(provider.clone())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![certificate],
+                PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
+            );
+        let ours = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let (client, server) = tcp().await;
+        let name = ServerName::try_from("localhost").unwrap();
+        let connecting = actix_web::rt::spawn(async move {
+            TlsConnector::from(Arc::new(ours))
+                .connect(name, client)
+                .await
+        });
+        let acceptor = TlsAcceptor::from(Arc::new(theirs.unwrap()));
+        let stream = acceptor.accept(Stream::counted(server)).await.unwrap();
+        let client = connecting.await.unwrap().unwrap();
+        (Box::pin(client), Stream::Tls(Box::new(stream)))
+    }
+
+    /// Writes without end, and gives how that ended.
+    async fn write(connection: &mut Connection) -> io::Error {
+        let end: io::Result<()> = poll_fn(|cx| {
+            loop {
+                let mut connection = Pin::new(&mut *connection);
+                ready!(connection.as_mut().poll_write(cx, &[b'x'; 16 << 10]))?;
+            }
+        })
+        .await;
+        end.unwrap_err()
+    }
+
+    fn connection(stream: Stream, engine: &Arc<Engine>) -> Connection {
+        let place = Places::new(1).take().unwrap();
+        Connection::new(stream, place, engine.clone(), STALLED)
+    }
+
+    /// As long as something is taken, however slowly, it goes on.
+    async fn goes_on_until_nobody_takes(
+        (mut client, stream): (Reader, Stream),
+        engine: &Arc<Engine>,
+    ) {
+        let mut connection = connection(stream, engine);
+        let began = Instant::now();
+        let slow = actix_web::rt::spawn(async move {
+            for _ in 0..4 {
+                tokio::time::sleep(STALLED / 2).await;
+                let mut piece = vec![0; 16 << 10];
+                for _ in 0..400 {
+                    client.read_exact(&mut piece).await.unwrap();
+                }
+            }
+            client
+        });
+        assert_eq!(write(&mut connection).await.kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= STALLED * 3, "{:?}", began.elapsed());
+        drop(slow.await);
+    }
+
+    /// Also where the server has nothing more to write: TLS holds the end itself.
+    async fn ends_when_nobody_takes((client, stream): (Reader, Stream), engine: &Arc<Engine>) {
+        let mut connection = connection(stream, engine);
+        let full = timeout(STALLED / 2, write(&mut connection)).await;
+        assert!(full.is_err(), "{full:?}");
+        let rest = poll_fn(|cx| Pin::new(&mut connection).poll_flush(cx));
+        let error = timeout(STALLED * 5, rest).await.expect("an end");
+        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        drop(client);
+    }
+
+    #[test]
+    fn an_answer_that_nobody_takes_ends_the_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let overrides = Overrides {
+            output: Some(dir.path().to_owned()),
+            ..Overrides::default()
+        };
+        let settings = load(&overrides, &|_| None).unwrap();
+        let opened = Opened::new(settings, Parts::real()).unwrap();
+        let engine = opened.engine.clone();
+        actix_web::rt::System::new().block_on(async {
+            goes_on_until_nobody_takes(plain().await, &engine).await;
+            goes_on_until_nobody_takes(secure().await, &engine).await;
+            ends_when_nobody_takes(secure().await, &engine).await;
+        });
+        opened.close();
+    }
 
     #[test]
     fn only_a_bare_refusal_at_the_end_is_one() {
