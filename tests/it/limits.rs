@@ -197,15 +197,36 @@ fn who_sends_a_large_body_gets_to_read_the_refusal() {
     let mut command = place.command();
     command.env("LESSONLY_AUTHORIZATION", "Bearer let-me-in");
     let server = Server::start(command);
+    let right = [("authorization", "Bearer let-me-in")];
     let event = |bytes: usize| format!("{{\"a\":\"{}\"}}", "x".repeat(bytes)).into_bytes();
     for _ in 0..5 {
         let answer = server.post_to("lessonly", &event(1_000_000), &[]);
         assert_eq!(answer.status, 401);
-        let right = [("authorization", "Bearer let-me-in")];
         let answer = server.post_to("lessonly", &event(4_000_000), &right);
         assert_eq!(answer.status, 413);
         let chunked = [right[0], ("transfer-encoding", "chunked")];
         let answer = server.post_to("lessonly", &event(4_000_000), &chunked);
         assert_eq!(answer.status, 413);
+    }
+    // Nor does it matter whether the sender looks before all is sent.
+    let piece = vec![b' '; 1 << 20];
+    for head in [
+        "Content-Length: 67108864\r\n",
+        "Transfer-Encoding: chunked\r\n",
+    ] {
+        let mut raw = Raw::post(
+            &server,
+            "lessonly",
+            &format!("{}: {}\r\n{head}", right[0].0, right[0].1),
+        );
+        raw.try_send(if head.starts_with('T') {
+            "4000000\r\n"
+        } else {
+            ""
+        });
+        for _ in 0..64 {
+            raw.try_send(&piece);
+        }
+        assert_eq!(raw.answer().status, 413, "{head}");
     }
 }

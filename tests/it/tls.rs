@@ -1,5 +1,6 @@
 //! TLS: what is spoken, what is not, and certificates that are renewed.
 
+use crate::hostile::untaken;
 use crate::server::{Place, Server, TOKEN};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -363,23 +364,6 @@ fn ticks(server: &Server) -> u64 {
     let (_, after) = stat.rsplit_once(") ").expect("a name");
     let times = after.split(' ').skip(11).take(2);
     times.map(|time| time.parse::<u64>().expect("a time")).sum()
-}
-
-/// How much the system holds of what the server sent to `stream` and nobody took.
-fn untaken(stream: &TcpStream) -> u64 {
-    let port =
-        |addr: io::Result<std::net::SocketAddr>| format!(":{:04X}", addr.expect("one").port());
-    let (mine, its) = (port(stream.local_addr()), port(stream.peer_addr()));
-    let table = std::fs::read_to_string("/proc/net/tcp").expect("connections");
-    let queue = table.lines().find_map(|line| {
-        let mut fields = line.split_whitespace().skip(1);
-        let here = fields.next()?.ends_with(&its) && fields.next()?.ends_with(&mine);
-        here.then(|| fields.nth(1))?
-    });
-    let (sent, _) = queue
-        .and_then(|queue| queue.split_once(':'))
-        .expect("its queue");
-    u64::from_str_radix(sent, 16).expect("a number")
 }
 
 /// Until the system takes no more, and the rest, a little, is within TLS.
