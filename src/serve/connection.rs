@@ -307,6 +307,7 @@ fn bare_refusal(written: &[u8]) -> Option<(usize, Problem)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::listen;
     use super::super::open::{Opened, Parts};
     use super::super::places::Places;
     use super::*;
@@ -327,7 +328,8 @@ mod tests {
     type Reader = Pin<Box<dyn AsyncRead>>;
 
     async fn tcp() -> (TcpStream, TcpStream) {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = listen::bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = TcpListener::from_std(listener).unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         (client.unwrap(), listener.accept().await.unwrap().0)
     }
@@ -395,17 +397,16 @@ mod tests {
         let mut connection = connection(stream, engine);
         let began = Instant::now();
         let slow = actix_web::rt::spawn(async move {
-            for _ in 0..4 {
-                tokio::time::sleep(STALLED / 2).await;
-                let mut piece = vec![0; 16 << 10];
-                for _ in 0..400 {
-                    client.read_exact(&mut piece).await.unwrap();
-                }
+            let mut piece = vec![0; 64 << 10];
+            // So slow that the system would otherwise take nothing for longer than that.
+            while began.elapsed() < STALLED * 4 {
+                tokio::time::sleep(STALLED / 8).await;
+                client.read_exact(&mut piece).await.unwrap();
             }
             client
         });
         assert_eq!(write(&mut connection).await.kind(), io::ErrorKind::TimedOut);
-        assert!(began.elapsed() >= STALLED * 3, "{:?}", began.elapsed());
+        assert!(began.elapsed() >= STALLED * 4, "{:?}", began.elapsed());
         drop(slow.await);
     }
 
