@@ -1,7 +1,8 @@
 //! From settings to a server that listens, and to its end.
 
 use super::open::{Opened, Parts, ServeError};
-use super::signals::Signals;
+use super::signals::{STOP_MAX, Signals};
+use super::threads::CATCH_UP_MAX;
 use super::{listen, reload, secrets, socket};
 use crate::config::{Auth, Settings};
 use crate::engine::Engine;
@@ -11,7 +12,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// How long a stop waits for requests that are under way.
-const DRAIN_SECONDS: u64 = 7;
+const DRAIN_SECONDS: u64 = 6;
+/// The workers look once a second whether all have ended.
+const LOOK_SECONDS: u64 = 1;
+// What is left is for the last sync and the last checkpoints.
+const _: () = assert!(
+    DRAIN_SECONDS + LOOK_SECONDS + CATCH_UP_MAX.as_secs() < STOP_MAX.as_secs(),
+    "a stop that takes as long as it may would be cut off"
+);
 
 /// Runs until `signals` say so, then finishes what is under way.
 ///

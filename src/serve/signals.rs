@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How long a stop may take in all. What is durable by then is durable; what is not was never acknowledged.
-const STOP_MAX: Duration = Duration::from_secs(10);
+pub const STOP_MAX: Duration = Duration::from_secs(10);
 
 /// What the system, or whoever watches the files, asks for.
 pub struct Signals {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// How long a stop lets the tables catch up.
-const CATCH_UP_MAX: Duration = Duration::from_secs(2);
+pub const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
 
 /// A thread that stores must not be missing unnoticed: without it requests would wait for ever. The next start, which the

@@ -267,6 +267,83 @@ fn who_only_begins_a_handshake_makes_room() {
     }
 }
 
+/// All that can hold up a stop at once: it ends in time all the same, and what was answered is there.
+#[test]
+fn a_stop_ends_in_time_whoever_is_there() {
+    let (place, pair) = (Place::new(), Pair::new());
+    pair.put(&place);
+    let mut server = place.start_with(&CONFIG.replace("= 1\n", "= 60\n"));
+    let config = any_version(&[&pair]);
+    let mut one = open(&server, &config).expect("a handshake");
+    let filler = "x".repeat(900_000);
+    for nth in 0..12 {
+        let body = format!("{{\"nth\":{nth},\"filler\":\"{filler}\"}}");
+        let head = "POST /hooks/lessonly HTTP/1.1\r\nHost: x\r\nContent-Length";
+        let answer = ask(&mut one, &format!("{head}: {}\r\n\r\n{body}", body.len()));
+        assert!(answer.expect("an answer").starts_with("HTTP/1.1 200"));
+    }
+    let mut download = open(&server, &config).expect("a handshake");
+    let get = format!(
+        "GET /exports/lessonly/today.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    download.write_all(get.as_bytes()).expect("sent");
+    let silent: Vec<TcpStream> = (0..20).map(|_| tcp(&server)).collect();
+    let (begun, rest) = EVENT.split_at(EVENT.len() - 1);
+    let mut pending = open(&server, &config).expect("a handshake");
+    pending.write_all(begun.as_bytes()).expect("sent");
+    std::thread::sleep(Duration::from_millis(500));
+    let began = Instant::now();
+    server.signal(rustix::process::Signal::TERM);
+    std::thread::sleep(Duration::from_millis(1500));
+    for mut stream in silent {
+        let patience = Some(Duration::from_millis(10));
+        stream.set_read_timeout(patience).expect("a timeout");
+        assert_eq!(
+            stream.read(&mut [0]).ok(),
+            Some(0),
+            "it waits for no handshake"
+        );
+    }
+    let answer = ask(&mut pending, rest).expect("an answer");
+    assert!(server.wait().success());
+    let took = began.elapsed();
+    assert!(took < Duration::from_millis(9500), "{took:?}");
+    assert!(!server.log().contains("took too long"), "{}", server.log());
+    let stored = answer.starts_with("HTTP/1.1 200");
+    assert!(stored || answer.starts_with("HTTP/1.1 503"), "{answer}");
+    let rows = place.csv().lines().count() - 1;
+    assert_eq!(rows, 12 + usize::from(stored), "{answer}");
+    println!("stopped within {took:?}");
+}
+
+#[test]
+fn who_only_waits_holds_up_no_stop() {
+    let (place, pair) = (Place::new(), Pair::new());
+    pair.put(&place);
+    let mut server = place.start_with(&CONFIG.replace("= 1\n", "= 60\n"));
+    let config = any_version(&[&pair]);
+    let mut idle = open(&server, &config).expect("a handshake");
+    ask(&mut idle, EVENT).expect("an answer");
+    let fresh = open(&server, &config).expect("a handshake");
+    let mut half = open(&server, &config).expect("a handshake");
+    half.write_all(&EVENT.as_bytes()[..20]).expect("sent");
+    let silent: Vec<TcpStream> = (0..20).map(|_| tcp(&server)).collect();
+    std::thread::sleep(Duration::from_millis(300));
+    let began = Instant::now();
+    assert!(server.stop().success());
+    assert!(
+        began.elapsed() < Duration::from_secs(4),
+        "{:?}",
+        began.elapsed()
+    );
+    let answer = ask(&mut half, "").expect("an answer");
+    assert!(
+        answer.starts_with("HTTP/1.1 503") && answer.contains("problem:stopping"),
+        "{answer}"
+    );
+    drop((fresh, silent));
+}
+
 struct AtEnd<'a>(&'a AtomicBool);
 
 impl Drop for AtEnd<'_> {
