@@ -7,7 +7,7 @@ use super::watch::Watch;
 use crate::config::{ConfigError, Settings};
 use crate::engine::Engine;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,9 @@ pub enum Why {
 
 /// Editors write in several steps: so long nothing must change before the files are read.
 const CALM: Duration = Duration::from_millis(200);
+
+/// A folder that was put in the place of a watched one says nothing: so often it is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// Where something else changes all the time nobody waits longer than this for calm.
 const CALM_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -47,7 +50,15 @@ pub fn start(
     Builder::new().name("reload".into()).spawn(move || {
         let mut watch = Watch::configuration(ask);
         reloader.catch_up(&mut watch);
-        while let Ok(mut why) = asks.recv() {
+        loop {
+            let mut why = match asks.recv_timeout(LOOK_EVERY) {
+                Ok(why) => why,
+                Err(RecvTimeoutError::Timeout) => {
+                    reloader.catch_up(&mut watch);
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
             let until = Instant::now() + CALM_WAIT_MAX;
             while Instant::now() < until
                 && let Ok(next) = asks.recv_timeout(CALM)

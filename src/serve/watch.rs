@@ -6,14 +6,25 @@ use super::reload::Why;
 use crate::disk::parent;
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher as _};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
+use std::time::SystemTime;
 
 /// A watch on some folders.
 pub struct Watch {
     watcher: Option<RecommendedWatcher>,
-    folders: BTreeSet<PathBuf>,
+    /// Which was found at each path: another one may be there by now.
+    folders: BTreeMap<PathBuf, Found>,
+}
+
+/// What a folder is known again by: a new one may have the number of one that was removed.
+type Found = (u64, u64, Option<SystemTime>);
+
+fn find(folder: &Path) -> notify::Result<Found> {
+    let found = std::fs::metadata(folder).map_err(notify::Error::io)?;
+    Ok((found.dev(), found.ino(), found.created().ok()))
 }
 
 impl Watch {
@@ -61,7 +72,7 @@ impl Watch {
         }
         Self {
             watcher: watcher.ok(),
-            folders: BTreeSet::new(),
+            folders: BTreeMap::new(),
         }
     }
 
@@ -71,25 +82,29 @@ impl Watch {
         self.set_folders(wanted)
     }
 
-    /// Watches these folders, and no others. Returns whether one is watched that was not.
+    /// Watches these folders, and no others. Returns whether one is watched that was not; one that was exchanged for another
+    /// counts as such.
     pub fn set_folders(&mut self, wanted: BTreeSet<PathBuf>) -> bool {
         let Some(watcher) = &mut self.watcher else {
             return false;
         };
         let mut new = false;
-        for folder in self.folders.difference(&wanted) {
-            let _ = watcher.unwatch(folder);
-        }
-        let mut folders = BTreeSet::new();
+        let mut before = std::mem::take(&mut self.folders);
         for folder in wanted {
-            if self.folders.contains(&folder) {
-                folders.insert(folder);
-                continue;
+            // Before it is watched: if it is exchanged in between, that is seen the next time.
+            let found = find(&folder);
+            if let Some(known) = before.remove(&folder) {
+                if found.as_ref().is_ok_and(|found| *found == known) {
+                    self.folders.insert(folder, known);
+                    continue;
+                }
+                let _ = watcher.unwatch(&folder);
             }
-            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                Ok(()) => {
+            let watched = watcher.watch(&folder, RecursiveMode::NonRecursive);
+            match found.and_then(|found| watched.map(|()| found)) {
+                Ok(found) => {
                     new = true;
-                    folders.insert(folder);
+                    self.folders.insert(folder, found);
                 }
                 // Tried again the next time.
                 Err(error) => {
@@ -97,7 +112,9 @@ impl Watch {
                 }
             }
         }
-        self.folders = folders;
+        for folder in before.into_keys() {
+            let _ = watcher.unwatch(&folder);
+        }
         new
     }
 }

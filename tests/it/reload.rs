@@ -110,6 +110,34 @@ fn a_folder_of_links_that_is_exchanged() {
     assert_eq!(server.post(deep).status, 200);
 }
 
+/// The folder itself is replaced: what happens in the new one is seen as before.
+#[test]
+fn a_folder_that_is_put_in_the_place_of_another() {
+    let place = Place::new();
+    let folder = place.path().join("conf");
+    let path = folder.join("rowhook.toml");
+    let write = |days: u32| {
+        std::fs::create_dir_all(&folder).expect("a folder");
+        std::fs::write(&path, format!("dedup.days = {days}\n")).expect("a file");
+    };
+    write(1);
+    let mut command = place.command();
+    command.arg("--config").arg(&path);
+    let server = Server::start(command);
+    std::fs::rename(&folder, place.path().join("old")).expect("a rename");
+    write(2);
+    wait_for(&server, TAKEN, 1);
+    write(3);
+    wait_for(&server, TAKEN, 2);
+    // Gone for a while, which is told, and then there again.
+    std::fs::remove_dir_all(&folder).expect("a folder");
+    wait_for(&server, REFUSED, 1);
+    write(4);
+    wait_for(&server, TAKEN, 3);
+    write(5);
+    wait_for(&server, TAKEN, 4);
+}
+
 #[test]
 fn a_bad_one_is_told_and_the_old_one_stays() {
     let place = Place::new();
