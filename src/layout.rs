@@ -3,6 +3,8 @@
 use crate::event::{Day, SourceName};
 use std::path::{Path, PathBuf};
 
+const PROBE_NAME: &str = ".probe";
+
 /// The output directory and where everything is in it.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -26,6 +28,12 @@ impl Layout {
     #[must_use]
     pub fn journal_dir(&self) -> PathBuf {
         self.root.join("journal")
+    }
+
+    /// A file that only proves that the disk takes what it is given.
+    #[must_use]
+    pub fn journal_probe(&self) -> PathBuf {
+        self.journal_dir().join(PROBE_NAME)
     }
 
     /// Bodies that were authenticated but unusable.
@@ -156,6 +164,19 @@ pub fn segment_name(day: Day, nth: u32) -> String {
     }
 }
 
+/// The name that a segment has while it is made: `name` is its own only once its first line is durable.
+#[must_use]
+pub fn unmade_name(name: &str) -> String {
+    format!(".{name}.new")
+}
+
+/// Whether a name in the journal's folder is one that nothing has for longer than a moment, and that never holds an event.
+#[must_use]
+pub fn is_passing_name(name: &str) -> bool {
+    let unmade = name.strip_prefix('.').and_then(|n| n.strip_suffix(".new"));
+    name == PROBE_NAME || unmade.is_some_and(|name| segment_of_name(name).is_some())
+}
+
 /// The day and number of a name that [`segment_name`] makes.
 #[must_use]
 pub fn segment_of_name(name: &str) -> Option<(Day, u32)> {
@@ -193,6 +214,9 @@ mod tests {
             "2026-11-23.4294967295.jsonl",
         ] {
             assert!(segment_of_name(good).is_some(), "{good}");
+            let unmade = unmade_name(good);
+            assert_eq!(segment_of_name(&unmade), None, "{unmade}");
+            assert!(is_passing_name(&unmade) && !is_passing_name(good));
         }
         for bad in [
             "2026-11-23.1.jsonl",
@@ -202,6 +226,7 @@ mod tests {
             "x.jsonl",
         ] {
             assert_eq!(segment_of_name(bad), None, "{bad}");
+            assert!(!is_passing_name(&unmade_name(bad)), "{bad}");
         }
     }
 }

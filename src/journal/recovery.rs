@@ -140,6 +140,7 @@ pub fn open(
         checkpointed: checkpoint.map(|c| c.end),
         left_early: false,
         failed_bytes: 0,
+        unsure: None,
     };
     Ok((journal, opened))
 }
@@ -159,7 +160,7 @@ pub(super) fn damaged(path: &Path, offset: u64, what: impl Into<String>) -> Reco
     }
 }
 
-/// All segments in the order of their chain. What holds nothing is removed, once all else is found to be as it should be.
+/// All segments in the order of their chain. What was never finished is removed, once all else is found to be as it should be.
 fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, RecoveryError> {
     let chain =
         Chain::read(disk, dir).map_err(|(path, error)| RecoveryError::Io { path, error })?;
@@ -167,7 +168,7 @@ fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, Recovery
         return Err(RecoveryError::Damaged { path, offset, what });
     }
     for path in chain.leftovers {
-        tracing::warn!(path = %path.display(), "removed a segment whose making was cut off; it held no event");
+        tracing::warn!(path = %path.display(), "removed a file whose making was cut off; it held no event");
         disk.remove(&path).map_err(at(&path))?;
     }
     Ok(chain.segments)

@@ -112,10 +112,7 @@ impl FirstLine {
 pub enum Start {
     /// A whole first line of this length, and the length of the file.
     Whole(FirstLine, u64),
-    /// A file whose first line was never finished: its creation was cut off, nothing in it was ever acknowledged. The
-    /// segment's number, where that much is there.
-    CutOff(Option<u64>),
-    /// Something else.
+    /// Something else: a segment has its name only once its first line is durable.
     Damaged(String),
 }
 
@@ -129,11 +126,7 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
     let mut head = Vec::new();
     read_range(&*file, 0..bytes.min(FIRST_LINE_BYTES_MAX as u64), &mut head)?;
     let Some(end) = memchr::memchr(b'\n', &head) else {
-        return Ok(if is_cut_off(&head, bytes) {
-            Start::CutOff(number_of(&head))
-        } else {
-            Start::Damaged("no first line".into())
-        });
+        return Ok(Start::Damaged("no first line".into()));
     };
     match serde_json::from_slice::<FirstLine>(&head[..end]) {
         Ok(first) if first.rowhook == 1 && !first.is_possible() => Ok(Start::Damaged(
@@ -153,26 +146,6 @@ pub fn read_start(disk: &dyn Disk, path: &Path) -> io::Result<Start> {
             "its first line cannot be read: {e}"
         ))),
     }
-}
-
-/// Whether a file without a line end is the rest of a crash. The first line is synced alone before anything follows it: such a
-/// rest is the beginning of one, and zeros.
-fn is_cut_off(head: &[u8], bytes: u64) -> bool {
-    const START: &[u8] = b"{\"rowhook\":";
-    let written = memchr::memchr(0, head).unwrap_or(head.len());
-    let (line, zeros) = head.split_at(written);
-    let known = line.len().min(START.len());
-    bytes < FIRST_LINE_BYTES_MAX as u64
-        && line[..known] == START[..known]
-        && memchr::memmem::find(line, b"\"seq\":").is_none()
-        && zeros.iter().all(|&byte| byte == 0)
-}
-
-/// The segment's number in what there is of a first line.
-fn number_of(head: &[u8]) -> Option<u64> {
-    let rest = head.strip_prefix(b"{\"rowhook\":1,\"segment\":")?;
-    let digits = &rest[..memchr::memchr(b',', rest)?];
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -9,17 +9,18 @@
 use super::ids::{IdLog, Mark};
 use super::record::Record;
 use super::seen::Seen;
-use super::segment::{Cursor, FirstLine, Previous, Segment};
+use super::segment::{Cursor, Previous};
 use super::shared::{Health, Shared};
 use super::window::{Window, WindowMark};
 use crate::disk::{Open, SharedDisk, SharedFile, put_sealed};
 use crate::event::{Day, Id, Seq, SourceName, Timestamp};
-use crate::layout::{Layout, segment_name};
+use crate::layout::Layout;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::io;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -118,8 +119,6 @@ type Fresh<'a> = (usize, &'a Incoming, &'a Event);
 
 /// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
 const PIECE_BYTES: usize = 1 << 20;
-/// What a new segment must be able to hold before it is made.
-const PROBE_BYTES: usize = 256 * 1024;
 const DAY_MS: i64 = 86_400_000;
 
 /// The writing end of the journal. There is one in a process, used by one thread.
@@ -139,6 +138,8 @@ pub struct Journal {
     pub(super) checkpointed: Option<Cursor>,
     pub(super) left_early: bool,
     pub(super) failed_bytes: usize,
+    /// A segment that may have its name, durable or not: it must go before another one is made.
+    pub(super) unsure: Option<PathBuf>,
 }
 
 /// Where the next batch goes.
@@ -382,50 +383,6 @@ impl Journal {
         self.start_segment(day, previous)
     }
 
-    /// Makes the next segment: its first line and its name are durable before anything follows.
-    fn start_segment(&mut self, day: Day, previous: Previous) -> io::Result<()> {
-        let dir = self.layout.journal_dir();
-        self.tail = Tail::Next { previous };
-        let first = FirstLine {
-            rowhook: 1,
-            segment: previous.segment + 1,
-            day,
-            first_seq: self.last_seq.next(),
-            previous,
-        };
-        let line = first.encode();
-        let (path, file) = (1..)
-            .map(|nth| dir.join(segment_name(day, nth)))
-            .find_map(|path| match self.disk.open(&path, Open::New) {
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => None,
-                opened => Some(opened.map(|file| (path, file))),
-            })
-            .unwrap_or_else(|| Err(io::ErrorKind::AlreadyExists.into()))?;
-        let written = file
-            .write_at(&line, 0)
-            .and_then(|()| file.sync())
-            .and_then(|()| self.disk.sync_dir(&dir));
-        if let Err(error) = written {
-            let _ = self.disk.remove(&path);
-            return Err(error);
-        }
-        let bytes = line.len() as u64;
-        self.shared.add_segment(Segment {
-            number: first.segment,
-            day,
-            first_seq: first.first_seq,
-            path,
-            bytes,
-        });
-        self.tail = Tail::Open(OpenSegment {
-            number: first.segment,
-            day,
-            file,
-            bytes,
-        });
-        Ok(())
-    }
-
     fn fail(&mut self, error: &io::Error) {
         let previous = match &self.tail {
             Tail::Open(open) => Previous {
@@ -481,19 +438,6 @@ impl Journal {
             let _ = file.set_len(previous.bytes);
         }
         Ok(())
-    }
-
-    /// Proves that the disk takes as much as was refused, before a segment is made: a full disk would otherwise collect a
-    /// first line every second.
-    fn probe(&self) -> io::Result<()> {
-        let path = self.layout.journal_dir().join(".probe");
-        let file = self.disk.open(&path, Open::Fresh)?;
-        let zeros = vec![0; PROBE_BYTES];
-        let pieces = self.failed_bytes.div_ceil(PROBE_BYTES).max(1);
-        let written = (0..pieces).try_for_each(|n| file.write_at(&zeros, (n * PROBE_BYTES) as u64));
-        let synced = written.and_then(|()| file.sync());
-        drop(file);
-        self.disk.remove(&path).and(synced)
     }
 
     /// Remembers how far the journal is whole, so that a start need not read it all. Does nothing when nothing was stored since.

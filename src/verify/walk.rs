@@ -325,11 +325,14 @@ impl Walk<'_> {
         for path in &self.chain.leftovers {
             let name = self.place.name(path);
             self.findings.add(Finding {
-                next: Some("the next start removes it".to_owned()),
+                next: Some(
+                    "nothing, if the server makes it just now; else the next start removes it"
+                        .to_owned(),
+                ),
                 ..Finding::new(
                     Kind::Unfinished,
                     &name,
-                    "a segment whose making was cut off; it holds no event",
+                    "a file whose making was cut off; it holds no event",
                 )
             });
         }

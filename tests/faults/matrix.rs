@@ -52,6 +52,10 @@ fn paths(place: &Place, files: Files, day: &str) -> Vec<String> {
             "journal/DAY.2.jsonl",
             "journal/DAY.3.jsonl",
             "journal/DAY.4.jsonl",
+            "journal/.DAY.jsonl.new",
+            "journal/.DAY.2.jsonl.new",
+            "journal/.DAY.3.jsonl.new",
+            "journal/.DAY.4.jsonl.new",
         ],
         Files::Tables => &[
             "csv/lessonly",

@@ -123,9 +123,10 @@ fn durable_first_answered_then() {
         calls: &seen,
         after: None,
     };
-    walk.next(&["openat(", "/journal/", ".jsonl", "O_CREAT|O_EXCL"]);
-    walk.next(&["pwrite64(", "/journal/", r#"{\"rowhook\":1"#]);
-    walk.next(&["fdatasync(", "/journal/", ".jsonl>", " = 0"]);
+    walk.next(&["openat(", "/journal/.", ".jsonl.new", "O_CREAT|O_TRUNC"]);
+    walk.next(&["pwrite64(", ".jsonl.new>", r#"{\"rowhook\":1"#]);
+    walk.next(&["fdatasync(", "/journal/.", ".jsonl.new>", " = 0"]);
+    walk.next(&["rename", ".jsonl.new\", ", ".jsonl\")", " = 0"]);
     walk.next(&["fsync(", "/journal>", " = 0"]);
     stored_then_answered(&mut walk, 1);
     println!("the second:");

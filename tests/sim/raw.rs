@@ -77,19 +77,11 @@ fn segments(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) -> Result<Vec<Segmen
         if path.parent() != Some(dir) || segment_of_name(&name).is_none() {
             continue;
         }
-        // One whose making was cut off holds nothing.
         let Some(segment) = first_line(path, content) else {
-            if content.len() >= 400 {
-                return Err(format!("{name} has no first line"));
-            }
-            continue;
+            return Err(format!("{name} has no first line"));
         };
-        // Of two with one number the one that holds something counts.
-        match found.get(&segment.number) {
-            Some(other) if other.content.len() >= segment.content.len() => {}
-            _ => {
-                found.insert(segment.number, segment);
-            }
+        if let Some(other) = found.insert(segment.number, segment) {
+            return Err(format!("two files are segment {}", other.number));
         }
     }
     Ok(found.into_values().collect())

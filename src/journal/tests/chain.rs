@@ -102,27 +102,37 @@ fn every_changed_byte_of_a_segment_before_the_last_stops_the_start() {
     }
 }
 
-/// The oldest file may have been put away, but not cut to nothing: it is not taken for a creation that was cut off.
+/// A segment has its name only once its first line is durable: one that has none lost it, whichever it is and whatever else
+/// is missing.
 #[test]
-fn what_is_left_of_the_first_segment_stops_the_start() {
-    let place = three();
-    let name = "journal/2026-11-23.jsonl";
-    let whole = place.read(name);
-    for left in [0, 1, 50] {
-        let mut zeros = whole[..left].to_vec();
-        zeros.resize(90, 0);
-        for found in [whole[..left].to_vec(), zeros] {
-            place.write(name, &found);
-            place.remove("state/journal.json");
-            let Err(error) = place.try_open() else {
-                panic!("{left} bytes: it starts");
-            };
-            assert!(error.to_string().contains("may be missing"), "{error}");
-            assert_eq!(place.read(name), found, "it stays for whoever looks at it");
+fn a_segment_without_a_whole_first_line_stops_the_start() {
+    for (name, first_is_gone) in [
+        ("journal/2026-11-23.jsonl", false),
+        ("journal/2026-11-24.jsonl", true),
+        ("journal/2026-11-25.jsonl", false),
+        ("journal/2026-11-25.jsonl", true),
+    ] {
+        let place = three();
+        place.remove("state/journal.json");
+        if first_is_gone {
+            place.remove("journal/2026-11-23.jsonl");
+        }
+        let whole = place.read(name);
+        let end = whole.iter().position(|&b| b == b'\n').unwrap();
+        for left in 0..=end {
+            let mut zeros = whole[..left].to_vec();
+            zeros.resize(whole.len(), 0);
+            for found in [whole[..left].to_vec(), zeros] {
+                place.write(name, &found);
+                damaged(&place, name, 0, "no first line");
+                assert_eq!(place.read(name), found, "it stays for whoever looks at it");
+            }
+        }
+        if name.contains("23") {
+            place.remove(name);
+            assert_eq!(payloads(&place.open()).len(), 4);
         }
     }
-    place.remove(name);
-    assert_eq!(payloads(&place.open()).len(), 4);
 }
 
 /// One bit of the first line makes every record stand in a wrong place: they are not taken for a batch that was cut off.
@@ -174,34 +184,79 @@ fn numbers_that_nothing_ever_counted_to() {
     }
 }
 
+/// Under the name that a segment has while it is made nothing is ever read, be it a first line or a whole segment.
 #[test]
-fn a_first_line_that_was_never_finished_is_taken_away() {
+fn what_was_never_finished_is_taken_away() {
     let place = three();
     let bytes = place.read("journal/2026-11-25.jsonl").len();
-    let whole = format!(
+    let first = format!(
         r#"{{"rowhook":1,"segment":4,"day":"2026-11-26","first_seq":7,"previous":{{"segment":3,"bytes":{bytes}}}}}"#
     ) + "\n";
-    let name = "journal/2026-11-26.jsonl";
-    for cut in 0..whole.len() {
-        let mut zeros = whole.clone().into_bytes();
-        zeros[cut..].fill(0);
-        for found in [whole.as_bytes()[..cut].to_vec(), zeros] {
-            place.write(name, found);
-            let journal = place.open();
-            assert_eq!(
-                (journal.shared().last_seq().0, payloads(&journal).len()),
-                (6, 6)
-            );
-            assert_eq!(place.names("journal").len(), 3, "cut at {cut}");
+    let contents = [
+        Vec::new(),
+        first.as_bytes()[..40].to_vec(),
+        vec![0; 90],
+        first.clone().into_bytes(),
+        place.read("journal/2026-11-25.jsonl"),
+        b"anything".to_vec(),
+    ];
+    for content in &contents {
+        for name in [
+            ".2026-11-26.jsonl.new",
+            ".2026-11-25.2.jsonl.new",
+            ".2026-11-02.jsonl.new",
+            ".probe",
+        ] {
+            place.write(&format!("journal/{name}"), content);
         }
+        let journal = place.open();
+        assert_eq!(
+            (journal.shared().last_seq().0, payloads(&journal).len()),
+            (6, 6)
+        );
+        assert_eq!(place.names("journal").len(), 3);
     }
-    // Whole, without an event yet, it is the place to go on.
-    place.write(name, &whole);
+    // With its name and without an event yet, it is the place to go on.
+    let name = "journal/2026-11-26.jsonl";
+    place.write(name, &first);
     let mut journal = place.open();
     store(&mut journal, r#"{"n":7}"#, "2026-11-26T12:00:00.000Z");
     assert_eq!(place.names("journal").len(), 4);
-    assert!(place.text(name).starts_with(&whole));
+    assert!(place.text(name).starts_with(&first));
+    drop(journal);
     assert_eq!(payloads(&place.open()).len(), 7);
+    // What is not named as those are is somebody else's; and before damage nothing is touched.
+    for name in [".2026-11-26.jsonl", "2026-11-26.jsonl.new", ".mine.new"] {
+        place.write(&format!("journal/{name}"), "mine");
+    }
+    assert_eq!(payloads(&place.open()).len(), 7);
+    place.write("journal/.2026-11-27.jsonl.new", "");
+    place.remove("journal/2026-11-24.jsonl");
+    damaged(
+        &place,
+        "journal/2026-11-25.jsonl",
+        0,
+        "segment 3 follows segment 1",
+    );
+    assert_eq!(place.names("journal").len(), 7);
+}
+
+/// The next segment has a number only once the last one that failed is gone: two of one number were never made.
+#[test]
+fn two_files_are_one_segment() {
+    let place = three();
+    let whole = place.text("journal/2026-11-25.jsonl");
+    let end = whole.find('\n').unwrap() + 1;
+    for content in [&whole, &whole[..end]] {
+        place.write("journal/2026-11-25.2.jsonl", content);
+        let Err(error) = place.try_open() else {
+            panic!("it starts");
+        };
+        assert!(
+            error.to_string().contains("two files are segment 3"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -110,6 +110,7 @@ fn a_failed_start_of_the_day_is_tried_again() {
         (Op::Make, "2026-11-24"),
         (Op::Write, "2026-11-24"),
         (Op::Sync, "2026-11-24"),
+        (Op::Rename, "2026-11-24"),
         (Op::SyncDir, "journal"),
     ] {
         let place = Place::new();
@@ -128,6 +129,91 @@ fn a_failed_start_of_the_day_is_tried_again() {
         drop(journal);
         assert_eq!(payloads(&place.open()).len(), 2);
     }
+}
+
+/// A segment that has its name, but perhaps not for good, goes for good before another one is made: else a crash could leave
+/// two of one number.
+#[test]
+fn a_segment_whose_name_could_not_be_synced_goes_first() {
+    for op in [Op::SyncDir, Op::Remove] {
+        let place = Place::new();
+        let (mut journal, faults) = open_faulty(&place);
+        store(&mut journal, r#"{"n":1}"#, NOON);
+        faults.fail(Some(Op::SyncDir), "journal", 0, u64::MAX, EIO);
+        let next = "2026-11-24T00:00:00.000Z";
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, next), Verdict::Failed);
+        assert_eq!(place.names("journal"), ["2026-11-23.jsonl"]);
+        // Gone for now is not gone for good.
+        let unsure = Some(place.path("journal/2026-11-24.jsonl"));
+        assert_eq!(journal.unsure, unsure);
+        journal.recover(at("2026-11-25T12:00:00.000Z")).unwrap_err();
+        assert_eq!(journal.unsure, unsure);
+        // As if it had not been taken away: it cannot be now, or not for good.
+        let left = format!(
+            r#"{{"rowhook":1,"segment":2,"day":"2026-11-24","first_seq":2,"previous":{{"segment":1,"bytes":{}}}}}"#,
+            place.read("journal/2026-11-23.jsonl").len()
+        ) + "\n";
+        place.write("journal/2026-11-24.jsonl", &left);
+        faults.fail(
+            Some(op),
+            "journal",
+            u64::from(op == Op::Remove),
+            u64::MAX,
+            EIO,
+        );
+        for _ in 0..3 {
+            // The probe is removed first.
+            journal.recover(at(next)).unwrap_err();
+            faults.fail(
+                Some(op),
+                "journal",
+                u64::from(op == Op::Remove),
+                u64::MAX,
+                EIO,
+            );
+            assert!(
+                !place
+                    .names("journal")
+                    .contains(&"2026-11-24.2.jsonl".into())
+            );
+        }
+        faults.clear();
+        journal.recover(at(next)).unwrap();
+        assert_eq!(store(&mut journal, r#"{"n":2}"#, next), stored(1, 0));
+        assert_eq!(
+            place.names("journal"),
+            ["2026-11-23.jsonl", "2026-11-24.jsonl"]
+        );
+        drop(journal);
+        assert_eq!(payloads(&place.open()).len(), 2);
+    }
+}
+
+/// Whoever puts a file where the next segment goes keeps it, also if that is while it is made.
+#[test]
+fn a_file_is_never_replaced_by_a_segment() {
+    let place = Place::new();
+    let (mut journal, _) = open_faulty(&place);
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    place.write("journal/2026-11-24.jsonl", "theirs");
+    let next = "2026-11-24T00:00:00.000Z";
+    assert_eq!(store(&mut journal, r#"{"n":2}"#, next), stored(1, 0));
+    assert_eq!(place.text("journal/2026-11-24.jsonl"), "theirs");
+    assert!(
+        place
+            .text("journal/2026-11-24.2.jsonl")
+            .contains(r#""first_seq":2"#)
+    );
+    let dir = place.layout().journal_dir();
+    let (unmade, path) = (
+        dir.join(".2026-11-24.jsonl.new"),
+        dir.join("2026-11-24.jsonl"),
+    );
+    std::fs::write(&unmade, "ours").unwrap();
+    let error = journal.give_name(&unmade, &path).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::AlreadyExists);
+    assert_eq!(place.text("journal/2026-11-24.jsonl"), "theirs");
+    assert_eq!(store(&mut journal, r#"{"n":3}"#, next), stored(1, 0));
 }
 
 #[test]
@@ -226,6 +312,48 @@ fn killed_at_any_moment_nothing_is_lost() {
             assert_eq!(verdict, stored(0, 1), "after {moment}");
         }
         if alive && moment > 60 {
+            break;
+        }
+    }
+}
+
+/// The first segments were put away, and an import makes one of an older day than all others have: whenever it is killed, the
+/// next start goes on.
+#[test]
+fn killed_while_a_segment_of_an_old_day_is_made() {
+    for moment in 0.. {
+        let place = Place::new();
+        let mut journal = place.open();
+        for n in 0..4 {
+            let now = format!("2026-11-{}T12:00:00.000Z", 23 + n);
+            store(&mut journal, &format!(r#"{{"n":{n}}}"#), &now);
+        }
+        drop(journal);
+        place.remove("journal/2026-11-23.jsonl");
+        let (mut journal, faults) = open_faulty(&place);
+        faults.die_after(moment);
+        let old = Incoming {
+            earlier: Some(Earlier {
+                at: at("2026-11-02T08:00:00.000Z"),
+                day: "2026-11-02".parse().unwrap(),
+            }),
+            ..one(r#"{"old":1}"#)
+        };
+        let now = "2026-11-26T12:00:00.000Z";
+        let verdict = journal.commit(&[old], at(now))[0];
+        let _ = journal.recover(at(now));
+        drop(journal);
+        let journal = match place.try_open() {
+            Ok((journal, _)) => journal,
+            Err(error) => panic!("after {moment}: {error}"),
+        };
+        let found = payloads(&journal);
+        assert!(found.len() >= 3, "after {moment}: {found:?}");
+        let hidden = |name: &String| name.starts_with('.');
+        let names = place.names("journal");
+        assert!(!names.iter().any(hidden), "after {moment}: {names:?}");
+        if verdict == stored(1, 0) {
+            assert_eq!(found.len(), 4);
             break;
         }
     }

@@ -11,14 +11,14 @@ use super::memory::MemoryDisk;
 use super::{Bytes, shown};
 use chrono_tz::Tz;
 use rowhook::disk::SharedDisk;
-use rowhook::event::{Day, IdKey, SourceName, Timestamp};
+use rowhook::event::{IdKey, SourceName, Timestamp};
 use rowhook::journal::{
     Cursor, Event, Events, Incoming, Journal, Opened, Options, Reader, RecoveryError, Verdict,
     open, record,
 };
 use rowhook::layout::Layout;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 /// Steps beyond these would only take time.
@@ -496,24 +496,10 @@ impl Case {
         })
     }
 
-    /// Whether what is left of a file cannot be told from a creation that was cut off: it is cut before its number, and newer
-    /// by its name than all others that are there.
-    fn looks_new(&self, nth: usize, file: &[u8]) -> bool {
-        let number_at = b"{\"rowhook\":1,\"segment\":1".len();
-        let written = file.iter().position(|&byte| byte == 0);
-        let names = self.base.files.iter().map(|file| name_of(&file.0));
-        let there = names.zip(&self.files).filter(|(_, file)| file.is_some());
-        written.unwrap_or(file.len()) <= number_at
-            && there.map(|(name, _)| name).max() == Some(name_of(&self.base.files[nth].0))
-    }
-
     /// How many events the first segments had that were put away, which an operator may do.
     fn first(&self, found: &[Vec<u8>]) -> usize {
         let seq = |line: &Vec<u8>| record::parse(line).expect("a record").seq.0;
-        let gone = |(nth, file): &(usize, &Option<Vec<u8>>)| {
-            file.as_ref().is_none_or(|file| self.looks_new(*nth, file))
-        };
-        let put_away = self.files.iter().enumerate().take_while(gone).count();
+        let put_away = self.files.iter().take_while(|f| f.is_none()).count();
         let events = self.base.lines.iter().filter(|l| l.file < put_away).count();
         match found.first().map(seq) {
             _ if put_away == self.files.len() => 0,
@@ -584,10 +570,4 @@ impl Case {
                 .any(|part| part == whole)
         })
     }
-}
-
-/// Day and number of a segment's file.
-fn name_of(path: &Path) -> (Day, u32) {
-    let name = path.file_name().expect("a name").to_string_lossy();
-    rowhook::layout::segment_of_name(&name).expect("a segment")
 }

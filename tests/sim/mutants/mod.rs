@@ -16,13 +16,20 @@ struct Mutant {
     replace: &'static str,
 }
 
-const MUTANTS: [Mutant; 19] = [
+const MUTANTS: [Mutant; 20] = [
     Mutant {
         name: "segment-name",
         breaks: "a new segment's name is durable before records follow",
-        file: "src/journal/writer.rs",
-        find: "\n            .and_then(|()| file.sync())\n            .and_then(|()| self.disk.sync_dir(&dir));",
-        replace: "\n            .and_then(|()| file.sync());",
+        file: "src/journal/making.rs",
+        find: "        self.disk.rename(unmade, path)?;\n        self.disk.sync_dir(&self.layout.journal_dir())?;\n",
+        replace: "        self.disk.rename(unmade, path)?;\n",
+    },
+    Mutant {
+        name: "first-line-unsynced",
+        breaks: "a new segment's first line is durable before it has its name",
+        file: "src/journal/making.rs",
+        find: "        file.sync()?;\n        Ok(file)\n",
+        replace: "        Ok(file)\n",
     },
     Mutant {
         name: "no-batch-sync",
