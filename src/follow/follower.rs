@@ -89,10 +89,10 @@ pub struct Follower {
 }
 
 impl Follower {
-    /// A follower that goes on where the last one stopped.
+    /// A follower that goes on where the last one stopped. The journal has all that is [`known`](super::known()).
     ///
     /// # Errors
-    /// Whatever the disk answers, or when tables hold more than the journal.
+    /// Whatever the disk answers.
     pub fn open(
         disk: SharedDisk,
         layout: Layout,

@@ -4,6 +4,7 @@
 //!
 //! - [`Follower`]: one step at a time, on a thread of its own
 //! - [`catalog`]: which days there are, for lists
+//! - [`known`](known()): what the journal must have, as far as the tables can tell
 //! - [`handle`]: how readers ask for a table that has every acknowledged row
 //!
 //! The only place that knows both the journal and the tables.
@@ -15,6 +16,7 @@ mod fill;
 mod follower;
 mod found;
 pub mod handle;
+mod known;
 mod rebuild;
 mod remake;
 mod saved;
@@ -27,3 +29,4 @@ mod upkeep;
 pub use catalog::{Catalog, Summary};
 pub use follower::{FollowOptions, Follower, SLICE_BYTES};
 pub use handle::{Ask, Handle, Rebuild, Rebuilt, Request, Unavailable};
+pub use known::known;

@@ -30,15 +30,6 @@ impl Follower {
         let Sealed::Whole(saved) = get_sealed::<Saved>(&**disk, &path)? else {
             return Ok(start);
         };
-        if saved.seq > shared.last_seq() {
-            let what = format!(
-                "{} knows event {}, but the journal ends with {}: acknowledged events are missing from the journal",
-                path.display(),
-                saved.seq,
-                shared.last_seq()
-            );
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
         let known = shared
             .segment(saved.at.segment)
             .is_some_and(|s| s.bytes >= saved.at.offset);

@@ -10,12 +10,14 @@ mod rows;
 mod slices;
 mod trouble;
 
-use super::{FollowOptions, Follower, Handle, SLICE_BYTES};
+use super::{FollowOptions, Follower, Handle, SLICE_BYTES, known};
 use crate::disk::SharedDisk;
 use crate::disk::tests::faulty;
 use crate::event::{IdKey, Preset, SourceName, Timestamp};
 use crate::flatten::Rules;
-use crate::journal::{Event, Events, Incoming, Journal, Options, Shared, Verdict, open};
+use crate::journal::{
+    Event, Events, Incoming, Journal, Options, RecoveryError, Shared, Verdict, open,
+};
 use crate::layout::Layout;
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
@@ -111,6 +113,11 @@ impl World {
     }
 
     fn journal(&mut self) -> &mut Journal {
+        self.open_journal().unwrap();
+        self.journal.as_mut().unwrap()
+    }
+
+    fn open_journal(&mut self) -> Result<(), RecoveryError> {
         if self.journal.is_none() {
             let options = Options {
                 zone: self.options.zone,
@@ -118,9 +125,11 @@ impl World {
                 ids_max: 100_000,
             };
             // The journal has tests of its own: its disk never fails here.
-            self.journal = Some(open(calm(), self.layout(), options).unwrap().0);
+            let (disk, layout) = (calm(), self.layout());
+            let known = known(&disk, &layout).unwrap();
+            self.journal = Some(open(disk, layout, options, &known)?.0);
         }
-        self.journal.as_mut().unwrap()
+        Ok(())
     }
 
     fn shared(&mut self) -> Arc<Shared> {

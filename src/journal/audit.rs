@@ -115,7 +115,7 @@ pub fn read(
                     unfinished = Some(place.unfinished(segment.bytes));
                     break;
                 }
-                Err(RecoveryError::Damaged { .. }) => {}
+                Err(RecoveryError::Damaged { .. } | RecoveryError::EndsEarly { .. }) => {}
                 Err(RecoveryError::Io { error, .. }) => return Err(error),
             }
             lines.at = offset;

@@ -31,7 +31,7 @@ mod window;
 pub mod writer;
 
 pub use reader::{Block, Reader};
-pub use recovery::{Opened, RecoveryError, open};
+pub use recovery::{Known, Opened, RecoveryError, open};
 pub use segment::Cursor;
 pub use shared::{Health, Shared};
 pub use writer::{Earlier, Event, Events, Incoming, Journal, Options, Verdict};

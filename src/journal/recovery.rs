@@ -44,6 +44,37 @@ pub enum RecoveryError {
         /// What is wrong there.
         what: String,
     },
+    /// Acknowledged events are not there at all: it ends before them.
+    #[error(
+        "{path}: at byte {offset}: {what}; acknowledged events may be lost. rowhook does not start over a damaged journal: \
+         keep a copy of the whole output directory, then put this file back from a backup; if there is no better one, \
+         move {known} out of the output directory, and it goes on without those events",
+        path = path.display(), known = list(known)
+    )]
+    EndsEarly {
+        /// The file, or the folder when no file is left.
+        path: PathBuf,
+        /// Where in it.
+        offset: u64,
+        /// How that is known.
+        what: String,
+        /// The files that know more than there is.
+        known: Vec<PathBuf>,
+    },
+}
+
+fn list(paths: &[PathBuf]) -> String {
+    let names: Vec<String> = paths.iter().map(|p| p.display().to_string()).collect();
+    names.join(", ")
+}
+
+/// A file that was written when the journal was durable up to an event: that much was stored, whatever is found of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// The event.
+    pub seq: Seq,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// What to do about an error, where that can be said.
@@ -65,7 +96,7 @@ pub struct Opened {
     pub cut_bytes: u64,
 }
 
-/// Opens the journal of `layout` for writing, with the last batch durable.
+/// Opens the journal of `layout` for writing, with the last batch durable. It must have all that is `known`.
 ///
 /// # Errors
 /// When the disk fails or acknowledged data is damaged.
@@ -73,13 +104,18 @@ pub fn open(
     disk: SharedDisk,
     layout: Layout,
     options: Options,
+    known: &[Known],
 ) -> Result<(Journal, Opened), RecoveryError> {
     let dir = layout.journal_dir();
     disk.create_dir(&dir).map_err(at(&dir))?;
     let mut segments = find_segments(&disk, &dir)?;
     let checkpoint = read_checkpoint(&disk, &layout, &segments)?;
     // What a checkpoint says was stored was stored, whether it is of use or not.
-    let stored = checkpoint.as_ref().map_or(Seq(0), |c| c.last_seq);
+    let own = checkpoint.as_ref().map(|c| Known {
+        seq: c.last_seq,
+        path: layout.journal_checkpoint(),
+    });
+    let ends = |last, path: &Path, offset| ends_early(known.iter().chain(&own), last, path, offset);
     let (mut found, checkpoint) = Found::start(&disk, &layout, options, checkpoint, &segments)?;
     let from = checkpoint.as_ref().map_or(Cursor::default(), |c| c.end);
     let mut tail = Tail::Next {
@@ -97,13 +133,7 @@ pub fn open(
         }
         let file = disk.open(&last.path, Open::Write).map_err(at(&last.path))?;
         let batch = found.scan(last, &*file, from.within(last.number), true)?;
-        if found.last_seq < stored {
-            let what = format!(
-                "the journal ends with event {} here, but {stored} were stored",
-                found.last_seq
-            );
-            return Err(damaged(&last.path, batch.end, what));
-        }
+        ends(found.last_seq, &last.path, batch.end)?;
         found.opened.cut_bytes = batch.file_end - batch.end;
         cut_and_rewrite(&disk, &layout, last, &file, &batch)?;
         last.bytes = batch.end;
@@ -113,6 +143,8 @@ pub fn open(
             file,
             bytes: last.bytes,
         });
+    } else {
+        ends(Seq(0), &dir, 0)?;
     }
     disk.sync_dir(&dir).map_err(at(&dir))?;
     let window = found.window();
@@ -160,6 +192,29 @@ pub(super) fn damaged(path: &Path, offset: u64, what: impl Into<String>) -> Reco
     }
 }
 
+/// An error when anything is known that stands behind the end of the journal.
+fn ends_early<'a>(
+    known: impl Iterator<Item = &'a Known>,
+    last: Seq,
+    path: &Path,
+    offset: u64,
+) -> Result<(), RecoveryError> {
+    let more: Vec<&Known> = known.filter(|known| known.seq > last).collect();
+    let Some(most) = more.iter().max_by_key(|known| known.seq) else {
+        return Ok(());
+    };
+    Err(RecoveryError::EndsEarly {
+        path: path.to_owned(),
+        offset,
+        what: format!(
+            "the journal ends with event {last} here, but {} knows event {}",
+            most.path.display(),
+            most.seq
+        ),
+        known: more.iter().map(|known| known.path.clone()).collect(),
+    })
+}
+
 /// All segments in the order of their chain. What was never finished is removed, once all else is found to be as it should be.
 fn find_segments(disk: &SharedDisk, dir: &Path) -> Result<Vec<Segment>, RecoveryError> {
     let chain =
@@ -189,14 +244,24 @@ fn read_checkpoint(
         }
     };
     let Cursor { segment, offset } = checkpoint.end;
+    let early = |at: &Path, offset, what| RecoveryError::EndsEarly {
+        path: at.to_owned(),
+        offset,
+        what,
+        known: vec![path.clone()],
+    };
     let Some(found) = segments.iter().find(|s| s.number == segment) else {
         let what =
             format!("segment {segment} was stored up to byte {offset}, but its file is not there");
-        return Err(damaged(&layout.journal_dir(), 0, what));
+        return Err(early(&layout.journal_dir(), 0, what));
     };
     if found.bytes < offset {
         let what = format!("the file ends here, but {offset} bytes of it were stored");
-        return Err(damaged(&found.path, found.bytes, what));
+        return Err(if segments.last() == Some(found) {
+            early(&found.path, found.bytes, what)
+        } else {
+            damaged(&found.path, found.bytes, what)
+        });
     }
     Ok(Some(checkpoint))
 }

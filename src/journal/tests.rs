@@ -11,11 +11,11 @@ mod reading;
 mod refusals;
 
 use super::{
-    Cursor, Event, Events, Incoming, Journal, Opened, Options, Reader, RecoveryError, Verdict,
-    open, record,
+    Cursor, Event, Events, Incoming, Journal, Known, Opened, Options, Reader, RecoveryError,
+    Verdict, open, record,
 };
 use crate::disk::{RealDisk, SharedDisk};
-use crate::event::{Id, IdKey, SourceName, Timestamp};
+use crate::event::{Id, IdKey, Seq, SourceName, Timestamp};
 use crate::layout::Layout;
 use chrono_tz::Tz;
 use std::path::{Path, PathBuf};
@@ -106,7 +106,7 @@ impl Place {
     }
 
     fn try_open(&self) -> Result<(Journal, Opened), RecoveryError> {
-        open(real(), self.layout(), options())
+        open(real(), self.layout(), options(), &[])
     }
 
     fn open(&self) -> Journal {
@@ -114,7 +114,7 @@ impl Place {
     }
 
     fn open_with(&self, options: Options) -> Journal {
-        open(real(), self.layout(), options).unwrap().0
+        open(real(), self.layout(), options, &[]).unwrap().0
     }
 
     fn read(&self, name: &str) -> Vec<u8> {

@@ -9,7 +9,7 @@ use crate::config::{Secret, Settings};
 use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
 use crate::engine::{self, Engine, Fixed, Live};
 use crate::event::Timestamp;
-use crate::follow::{Follower, Handle};
+use crate::follow::{Follower, Handle, known};
 use crate::journal::refused::Refused;
 use crate::journal::{RecoveryError, Shared, open};
 use crate::layout::Layout;
@@ -132,7 +132,8 @@ impl Opened {
         let token = token(&settings, &disk, &layout)?;
         let options = engine::journal_options(&settings);
         let started = Instant::now();
-        let (journal, opened) = open(disk.clone(), layout.clone(), options)?;
+        let known = known(&disk, &layout).map_err(at(layout.tables_dir()))?;
+        let (journal, opened) = open(disk.clone(), layout.clone(), options, &known)?;
         let shared = journal.shared();
         tracing::info!(
             events = shared.last_seq().0,

@@ -11,7 +11,7 @@ use memory::MemoryDisk;
 use rowhook::disk::SharedDisk;
 use rowhook::event::{Id, Preset, Seq, SourceName, Timestamp};
 use rowhook::flatten::Rules;
-use rowhook::follow::{FollowOptions, Follower, SLICE_BYTES};
+use rowhook::follow::{FollowOptions, Follower, SLICE_BYTES, known};
 use rowhook::journal::{Event, Events, Incoming, Journal, Options, Verdict, open, record};
 use rowhook::layout::Layout;
 use rowhook::verify::{self, Report, verify};
@@ -93,7 +93,8 @@ impl Running {
             dedup_days: 7,
             ids_max: 10_000,
         };
-        let (journal, _) = open(disk.clone(), layout(), options).ok()?;
+        let known = known(&disk, &layout()).expect("a disk that does not fail");
+        let (journal, _) = open(disk.clone(), layout(), options, &known).ok()?;
         let clock = Instant::now();
         let (follower, _) =
             Follower::open(disk, layout(), follow_options(), journal.shared(), clock).ok()?;

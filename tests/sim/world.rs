@@ -7,7 +7,7 @@ use crate::raw;
 use chrono_tz::Tz;
 use rowhook::event::{Day, Preset, SourceName, Timestamp};
 use rowhook::flatten::Rules;
-use rowhook::follow::{FollowOptions, Follower, Handle, Rebuilt, SLICE_BYTES};
+use rowhook::follow::{FollowOptions, Follower, Handle, Rebuilt, SLICE_BYTES, known};
 use rowhook::journal::refused::{Kept, Refused, RefusedBody};
 use rowhook::journal::{self, Event, Events, Incoming, Journal, Options, Verdict};
 use rowhook::layout::Layout;
@@ -106,8 +106,9 @@ impl World {
             dedup_days: 3650,
             ids_max: 100_000,
         };
-        let (journal, _) =
-            journal::open(disk.clone(), layout.clone(), options).map_err(|e| e.to_string())?;
+        let known = known(&disk, &layout).map_err(|e| e.to_string())?;
+        let (journal, _) = journal::open(disk.clone(), layout.clone(), options, &known)
+            .map_err(|e| e.to_string())?;
         let zone = self.options.zone;
         let refused = Refused::open(disk.clone(), layout.clone(), zone, REJECTED_MAX, self.now)
             .map_err(|e| e.to_string())?;

@@ -168,8 +168,57 @@ fn what_a_checkpoint_says_was_stored_was_stored() {
     let Err(error) = place.try_open() else {
         panic!("it starts");
     };
-    assert!(error.to_string().contains("but 1 were stored"), "{error}");
+    let (file, state) = (place.path(name), place.path("state/journal.json"));
+    let (file, state) = (file.display(), state.display());
+    let wanted = format!(
+        "{file}: at byte 94: the journal ends with event 0 here, but {state} knows event 1; acknowledged events may be lost. \
+         rowhook does not start over a damaged journal: keep a copy of the whole output directory, then put this file back \
+         from a backup; if there is no better one, move {state} out of the output directory, and it goes on without those events"
+    );
+    assert_eq!(error.to_string(), wanted);
     assert_eq!(place.text(name), text);
+    // As it is told.
+    place.remove("state/journal.json");
+    let mut journal = place.open();
+    assert_eq!(store(&mut journal, r#"{"n":1}"#, NOON), stored(1, 0));
+}
+
+/// What others remember counts like what the journal remembers itself, also when nothing is left of the journal.
+#[test]
+fn what_others_know_was_stored() {
+    let place = three();
+    let known = |seq| Known {
+        seq: Seq(seq),
+        path: place.path("state").join(seq.to_string()),
+    };
+    let open = |known: &[Known]| open(real(), place.layout(), options(), known);
+    assert!(open(&[known(5), known(6)]).is_ok());
+    let told = |error| match error {
+        RecoveryError::EndsEarly {
+            path,
+            offset,
+            what,
+            known,
+        } => (path, offset, what, known),
+        error => panic!("{error}"),
+    };
+    let (path, offset, what, files) = told(open(&[known(8), known(6), known(7)]).err().unwrap());
+    let last = "journal/2026-11-25.jsonl";
+    assert_eq!(
+        (path, offset),
+        (place.path(last), place.read(last).len() as u64)
+    );
+    assert_eq!(
+        what,
+        format!(
+            "the journal ends with event 6 here, but {} knows event 8",
+            place.path("state/8").display()
+        )
+    );
+    assert_eq!(files, [place.path("state/8"), place.path("state/7")]);
+    place.remove("journal");
+    let (path, offset, ..) = told(open(&[known(1)]).err().unwrap());
+    assert_eq!((path, offset), (place.path("journal"), 0));
 }
 
 #[test]

@@ -10,7 +10,7 @@ const NAME: &str = "journal/2026-11-23.jsonl";
 /// A journal of batches of these sizes: its bytes, and where each batch ends, the first line's end first.
 fn written(sizes: &[usize]) -> (Vec<u8>, Vec<usize>) {
     let place = Place::new();
-    let mut journal = open(faulty().0, place.layout(), options()).unwrap().0;
+    let mut journal = open(faulty().0, place.layout(), options(), &[]).unwrap().0;
     let mut ends = Vec::new();
     let mut n = 0;
     for &size in sizes {
@@ -33,7 +33,7 @@ fn keeps(place: &Place, found: &[u8], kept: usize, what: &str) {
     place.write(NAME, found);
     place.remove("state/cut");
     let (disk, _) = faulty();
-    let (mut journal, opened) = open(disk, place.layout(), options())
+    let (mut journal, opened) = open(disk, place.layout(), options(), &[])
         .unwrap_or_else(|error| panic!("{what}: it does not start: {error}"));
     assert_eq!(opened.cut_bytes, (found.len() - kept) as u64, "{what}");
     assert_eq!(place.read(NAME), &found[..kept], "{what}");
@@ -60,7 +60,7 @@ fn keeps(place: &Place, found: &[u8], kept: usize, what: &str) {
     let end = journal.shared().end();
     drop(journal);
     let (disk, _) = faulty();
-    let (journal, opened) = open(disk, place.layout(), options())
+    let (journal, opened) = open(disk, place.layout(), options(), &[])
         .unwrap_or_else(|error| panic!("{what}: it does not start again: {error}"));
     assert_eq!(
         (journal.shared().end(), opened.cut_bytes),
@@ -152,10 +152,15 @@ fn a_hole_in_the_last_batch() {
 fn refuses(place: &Place, found: &[u8], offset: usize) -> Result<(), String> {
     place.write(NAME, found);
     let (disk, _) = faulty();
-    match open(disk, place.layout(), options()) {
-        Err(RecoveryError::Damaged {
-            path, offset: told, ..
-        }) if path == place.path(NAME) && told == offset as u64 => {
+    match open(disk, place.layout(), options(), &[]) {
+        Err(
+            RecoveryError::Damaged {
+                path, offset: told, ..
+            }
+            | RecoveryError::EndsEarly {
+                path, offset: told, ..
+            },
+        ) if path == place.path(NAME) && told == offset as u64 => {
             if place.read(NAME) == found {
                 Ok(())
             } else {
@@ -254,7 +259,7 @@ fn what_the_checkpoint_knows_is_never_cut() {
         assert_eq!(refuses(&place, &whole[..cut], cut), Ok(()));
     }
     place.remove(NAME);
-    let Err(RecoveryError::Damaged { path, what, .. }) = place.try_open() else {
+    let Err(RecoveryError::EndsEarly { path, what, .. }) = place.try_open() else {
         panic!("it starts without a journal that a checkpoint knows");
     };
     assert_eq!(path, place.path("journal"));

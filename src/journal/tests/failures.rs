@@ -6,7 +6,7 @@ use crate::journal::{Earlier, Health};
 
 fn open_faulty(place: &Place) -> (Journal, Arc<Faults>) {
     let (disk, faults) = faulty();
-    let journal = open(disk, place.layout(), options()).unwrap().0;
+    let journal = open(disk, place.layout(), options(), &[]).unwrap().0;
     (journal, faults)
 }
 
@@ -290,7 +290,7 @@ fn killed_at_any_moment_nothing_is_lost() {
         let (disk, faults) = faulty();
         faults.die_after(moment);
         let mut answered = Vec::new();
-        if let Ok((mut journal, _)) = open(disk, place.layout(), options()) {
+        if let Ok((mut journal, _)) = open(disk, place.layout(), options(), &[]) {
             for n in 0..6 {
                 let now = format!("2026-11-{}T12:00:00.000Z", 23 + n / 4);
                 let (a, b) = (format!(r#"{{"n":{n}}}"#), format!(r#"{{"m":{n}}}"#));

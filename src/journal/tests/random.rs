@@ -51,7 +51,7 @@ proptest! {
     fn what_was_answered_is_there_in_order_and_once(acts in prop::collection::vec(act(), 1..40)) {
         let place = Place::new();
         let (disk, faults) = faulty();
-        let mut journal = open(disk.clone(), place.layout(), options()).unwrap().0;
+        let mut journal = open(disk.clone(), place.layout(), options(), &[]).unwrap().0;
         let mut model: Vec<String> = Vec::new();
         // What failed last and may be whole in the file all the same, until the journal recovers.
         let mut perhaps: Vec<String> = Vec::new();
@@ -109,7 +109,7 @@ proptest! {
                         _ => {}
                     }
                     std::fs::create_dir_all(place.path("state")).unwrap();
-                    journal = open(disk.clone(), place.layout(), options()).unwrap().0;
+                    journal = open(disk.clone(), place.layout(), options(), &[]).unwrap().0;
                     if payloads(&journal).len() > model.len() {
                         model.append(&mut perhaps);
                     }

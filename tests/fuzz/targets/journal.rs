@@ -90,7 +90,7 @@ fn start(disk: &Arc<MemoryDisk>) -> Result<(Journal, Opened), RecoveryError> {
         ids_max: 1000,
     };
     let disk: SharedDisk = disk.clone();
-    open(disk, layout(), options)
+    open(disk, layout(), options, &[])
 }
 
 fn request(payload: &str) -> Incoming {

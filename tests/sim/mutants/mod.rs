@@ -16,7 +16,7 @@ struct Mutant {
     replace: &'static str,
 }
 
-const MUTANTS: [Mutant; 20] = [
+const MUTANTS: [Mutant; 21] = [
     Mutant {
         name: "segment-name",
         breaks: "a new segment's name is durable before records follow",
@@ -59,6 +59,13 @@ const MUTANTS: [Mutant; 20] = [
         file: "src/journal/scan.rs",
         find: "            if records.any(|record| record.batch != batch) {",
         replace: "            if records.any(|record| record.batch != batch) && fault_at == 0 {",
+    },
+    Mutant {
+        name: "tables-not-asked",
+        breaks: "a journal that ends before what a table knows stops the start",
+        file: "src/follow/known.rs",
+        find: "            known.push(Known { seq, path });\n",
+        replace: "            let _ = Known { seq, path };\n",
     },
     Mutant {
         name: "half-a-batch",
