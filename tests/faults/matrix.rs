@@ -121,9 +121,8 @@ impl Cell {
         let mut cells = Vec::new();
         for files in [Files::State, Files::Tables, Files::Journal] {
             for calls in CALLS {
-                // A segment never changes its name, and state is read at the start only.
-                let never = [(Files::Journal, "/^rename"), (Files::State, "pread64")];
-                if never.contains(&(files, calls)) {
+                // State is read at the start only.
+                if (files, calls) == (Files::State, "pread64") {
                     continue;
                 }
                 for error in ["EIO", "ENOSPC"] {
@@ -150,9 +149,9 @@ impl Cell {
             format!("inject={calls}:error={error}:when={when}"),
         ];
         let mut traced = (*calls).to_owned();
-        // The journal opens files and syncs its folder only for a new segment: for that a sync must fail, and with every
-        // third call failing more than one.
-        if self.files == Files::Journal && matches!(*calls, "openat" | "fsync") {
+        // The journal opens files, names them and syncs its folder only for a new segment: for that a sync must fail, and with
+        // every third call failing more than one.
+        if self.files == Files::Journal && matches!(*calls, "openat" | "fsync" | "/^rename") {
             let syncs = if *when == "2+3" { "1+5" } else { "1" };
             args.extend([
                 "-e".to_owned(),
