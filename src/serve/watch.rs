@@ -100,8 +100,8 @@ impl Watch {
                 }
                 let _ = watcher.unwatch(&folder);
             }
-            let watched = watcher.watch(&folder, RecursiveMode::NonRecursive);
-            match found.and_then(|found| watched.map(|()| found)) {
+            let outcome = watcher.watch(&folder, RecursiveMode::NonRecursive);
+            match found.and_then(|found| outcome.map(|()| found)) {
                 Ok(found) => {
                     new = true;
                     self.folders.insert(folder, found);

@@ -288,9 +288,9 @@ fn a_stop_ends_in_time_whoever_is_there() {
     );
     download.write_all(get.as_bytes()).expect("sent");
     let silent: Vec<TcpStream> = (0..20).map(|_| tcp(&server)).collect();
-    let (begun, rest) = EVENT.split_at(EVENT.len() - 1);
+    let (first, rest) = EVENT.split_at(EVENT.len() - 1);
     let mut pending = open(&server, &config).expect("a handshake");
-    pending.write_all(begun.as_bytes()).expect("sent");
+    pending.write_all(first.as_bytes()).expect("sent");
     std::thread::sleep(Duration::from_millis(500));
     let began = Instant::now();
     server.signal(rustix::process::Signal::TERM);
