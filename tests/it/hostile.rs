@@ -234,7 +234,7 @@ fn who_only_waits_makes_room() {
 }
 
 /// How much the system holds of what the server sent to `stream` and nobody took.
-pub fn untaken(stream: &TcpStream) -> u64 {
+fn untaken(stream: &TcpStream) -> u64 {
     let port = |addr: std::io::Result<std::net::SocketAddr>| {
         format!(":{:04X}", addr.expect("an address").port())
     };
@@ -249,6 +249,24 @@ pub fn untaken(stream: &TcpStream) -> u64 {
         .and_then(|queue| queue.split_once(':'))
         .expect("its queue");
     u64::from_str_radix(sent, 16).expect("a number")
+}
+
+/// Asks until the system takes no more answers, at last one after the other: then the last is given, and not sent.
+pub fn fill<S: std::io::Write>(stream: &mut S, socket: impl Fn(&S) -> &TcpStream) {
+    let whole = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n";
+    let until = Instant::now() + Duration::from_secs(60);
+    let (mut before, mut same) = (0, 0);
+    while before < 20_000 || same < 20 {
+        assert!(Instant::now() < until, "{before} bytes wait");
+        let nth = if before < 20_000 { 100 } else { 1 };
+        stream
+            .write_all(whole.repeat(nth).as_bytes())
+            .expect("sent");
+        thread::sleep(Duration::from_millis(3));
+        let now = untaken(socket(stream));
+        same = if now == before { same + 1 } else { 0 };
+        before = now;
+    }
 }
 
 /// The most memory that it ever had, in KiB.
@@ -376,21 +394,7 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
     let place = Place::new();
     let server = place.start_with(QUICK);
     let mut stream = tcp(&server);
-    let whole = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n";
-    let until = Instant::now() + Duration::from_secs(60);
-    let (mut before, mut same) = (0, 0);
-    // Until the system takes no more, at last one after the other: then the last answer is given, and not sent.
-    while before < 20_000 || same < 20 {
-        assert!(Instant::now() < until, "{before} bytes wait");
-        let nth = if before < 20_000 { 100 } else { 1 };
-        stream
-            .write_all(whole.repeat(nth).as_bytes())
-            .expect("sent");
-        thread::sleep(Duration::from_millis(3));
-        let now = untaken(&stream);
-        same = if now == before { same + 1 } else { 0 };
-        before = now;
-    }
+    fill(&mut stream, |stream| stream);
     stream.write_all(b"GET /style.css HT").expect("sent");
     // Longer than a head may take.
     thread::sleep(Duration::from_millis(1500));
