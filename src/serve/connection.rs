@@ -24,8 +24,11 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long an answer may stand still because nobody takes it.
 pub const STALLED_MAX: Duration = Duration::from_secs(60);
 
-/// So many bytes are given to the server before it has to look at them: it makes requests of all it has before it counts them.
-const BYTES_AT_ONCE: usize = 8 * 1024;
+/// So many bytes are given to the server before it has to look at them: it makes requests of all it has before it counts them,
+/// and an answer is thirty times as long as the shortest request.
+const BYTES_AT_ONCE: usize = 2 * 1024;
+/// The same of a body, which makes no answers.
+const BODY_BYTES_AT_ONCE: usize = 16 * 1024;
 
 /// A connection in its place.
 #[expect(
@@ -207,7 +210,12 @@ impl AsyncRead for Connection {
         if this.held {
             return Poll::Pending;
         }
-        let room = buf.remaining().min(BYTES_AT_ONCE - this.given);
+        let at_once = if this.progress.is_reading() {
+            BODY_BYTES_AT_ONCE
+        } else {
+            BYTES_AT_ONCE
+        };
+        let room = buf.remaining().min(at_once.saturating_sub(this.given));
         if room == 0 && buf.remaining() > 0 {
             this.given = 0;
             cx.waker().wake_by_ref();

@@ -82,11 +82,11 @@ fn idle_connections_take_all_there_are_and_make_room() {
     let server = start();
     assert!(server.log().contains("ulimit -n"), "{}", server.log());
     let ledger = Ledger::default();
+    let idle: Vec<Raw> = (0..20).map(|_| Raw::open(&server)).collect();
+    thread::sleep(Duration::from_millis(200));
     let mut link = Connection::open(&server.url).expect("a connection");
     assert_eq!(link.post(&plain(0).body()).expect("an answer").status, 200);
     ledger.acknowledged().push(plain(0));
-    let idle: Vec<Raw> = (0..20).map(|_| Raw::open(&server)).collect();
-    thread::sleep(Duration::from_millis(200));
     let asked = Instant::now();
     let url = server.url.clone();
     let newcomer = thread::spawn(move || {
