@@ -90,6 +90,12 @@ impl Raw {
         !self.more() && self.read.is_empty()
     }
 
+    /// All that comes until the server closes.
+    pub fn rest(&mut self) -> String {
+        while self.more() {}
+        String::from_utf8(std::mem::take(&mut self.read)).expect("a text")
+    }
+
     fn more(&mut self) -> bool {
         let mut piece = [0; 4096];
         match self.stream.read(&mut piece) {

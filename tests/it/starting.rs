@@ -307,7 +307,12 @@ fn nothing_new_is_taken_while_it_stops() {
     let mut late = Raw::open(&server);
     late.send("POST /hooks/lessonly HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n");
     signal_while_under_way(&server);
-    assert!(late.is_closed(), "a head that was not whole yet");
+    // A head that was not whole yet: the connection is closed, with or without a word.
+    let words = late.rest();
+    assert!(
+        words.is_empty() || words.starts_with("HTTP/1.1 503 "),
+        "{words}"
+    );
     let addr = &server.url["http://".len()..];
     // Those who accept and those who answer are told one after the other.
     let until = Instant::now() + Duration::from_secs(5);
