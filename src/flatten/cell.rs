@@ -1,7 +1,7 @@
 //! One cell as CSV (RFC 4180), and the guard against formulas (OWASP, "CSV
 //! injection").
 
-use crate::json::{Kind, Walker, unescape};
+use crate::json::{self, Walker, unescape};
 use std::cell::RefCell;
 
 /// Whether `text` starts with a character that makes a spreadsheet take it for a formula.
@@ -98,28 +98,42 @@ thread_local! {
     static DECODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Appends the cell of a raw JSON value: strings as they are, numbers with the sender's digits, null and `[]` empty, an array
-/// of scalars joined with `; `, any other array as its JSON text.
-pub fn write_value(raw: &[u8], guard: bool, out: &mut Vec<u8>) {
+/// What a cell holds, as the sender sent it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Text, also that of an array.
+    Text,
+    /// A number, by the sender's own digits.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+}
+
+/// Hands `then` the text of a raw JSON value, as it is sent: strings decoded, numbers with the sender's digits, an array of
+/// scalars joined with `; `, any other array as its JSON text. Null, `[]` and `{}` have none.
+pub fn with_value(raw: &[u8], then: impl FnOnce(Kind, &[u8])) {
     match raw.first() {
         Some(b'"') => {
             let inside = &raw[1..raw.len().saturating_sub(1).max(1)];
             if memchr::memchr(b'\\', inside).is_none() {
-                write_text(inside, guard, out);
+                then(Kind::Text, inside);
             } else {
-                with_decoded(
-                    |text| unescape(inside, text),
-                    |text| write_text(text, guard, out),
-                );
+                with_decoded(|text| unescape(inside, text), |text| then(Kind::Text, text));
             }
         }
-        Some(b'[') => with_decoded(
-            |text| array_text(raw, text),
-            |text| write_text(text, guard, out),
-        ),
+        Some(b'[') => with_decoded(|text| array_text(raw, text), |text| then(Kind::Text, text)),
         Some(b'n' | b'{') | None => {}
-        Some(_) => out.extend_from_slice(raw),
+        Some(b't' | b'f') => then(Kind::Boolean, raw),
+        Some(_) => then(Kind::Number, raw),
     }
+}
+
+/// Appends the cell of a raw JSON value, of the text that [`with_value`] gives.
+pub fn write_value(raw: &[u8], guard: bool, out: &mut Vec<u8>) {
+    with_value(raw, |kind, text| match kind {
+        Kind::Text => write_text(text, guard, out),
+        Kind::Number | Kind::Boolean => out.extend_from_slice(text),
+    });
 }
 
 fn with_decoded(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8])) {
@@ -134,7 +148,8 @@ fn with_decoded(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8])) {
 }
 
 fn array_text(raw: &[u8], text: &mut Vec<u8>) {
-    let nested = Walker::new(raw, 0).any(|m| matches!(m.kind, Kind::Array | Kind::Object));
+    let nested =
+        Walker::new(raw, 0).any(|m| matches!(m.kind, json::Kind::Array | json::Kind::Object));
     if nested {
         text.extend_from_slice(raw);
         return;
@@ -145,8 +160,8 @@ fn array_text(raw: &[u8], text: &mut Vec<u8>) {
         }
         let value = &raw[element.value];
         match element.kind {
-            Kind::String => unescape(&value[1..value.len().saturating_sub(1).max(1)], text),
-            Kind::Null => {}
+            json::Kind::String => unescape(&value[1..value.len().saturating_sub(1).max(1)], text),
+            json::Kind::Null => {}
             _ => text.extend_from_slice(value),
         }
     }

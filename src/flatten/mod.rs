@@ -16,6 +16,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 
+pub use cell::Kind;
 pub use columns::{Column, Columns, Flat};
 pub use path::Path;
 pub use row::BOM;

@@ -1,8 +1,9 @@
 //! Rows and headers as CSV.
 
-use super::cell::{write_text, write_value};
+use super::cell::{Kind, with_value, write_text, write_value};
 use super::columns::{Columns, Flat};
 use crate::json::write_string;
+use std::ops::Range;
 
 /// UTF-8's byte order mark.
 pub const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -31,54 +32,104 @@ impl Columns {
         flat: &Flat,
         out: &mut Vec<u8>,
     ) {
+        let guard = self.rules.guard;
         let mut at = 0;
         let mut go_to = |column: u32, out: &mut Vec<u8>| {
             // One call for all the empty cells between: a wide table is mostly commas.
             out.resize(out.len() + (column - at) as usize, b',');
             at = column;
         };
-        // received_at is the first column of every table.
-        out.extend_from_slice(received_at);
-        let before_id = flat.cells.partition_point(|cell| cell.0 < self.event_id);
-        let more = self.more.filter(|_| !flat.over.is_empty());
-        let before_more = more.map_or(flat.cells.len(), |more| {
-            flat.cells.partition_point(|cell| cell.0 < more)
-        });
-        for (i, (column, value)) in flat.cells.iter().enumerate() {
-            if i == before_id {
-                go_to(self.event_id, out);
-                out.extend_from_slice(id);
+        for (column, slot) in self.own(flat).slots(flat) {
+            go_to(column, out);
+            match slot {
+                Slot::ReceivedAt => out.extend_from_slice(received_at),
+                Slot::EventId => out.extend_from_slice(id),
+                Slot::More => write_text(&more_text(payload, flat), guard, out),
+                Slot::Value(value) => {
+                    let start = out.len();
+                    write_value(&payload[value], guard, out);
+                    if out.len() > start {
+                        self.list[column as usize].valued = true;
+                    }
+                }
             }
-            if i == before_more
-                && let Some(more) = more
-            {
-                go_to(more, out);
-                write_more(payload, flat, self.rules.guard, out);
-            }
-            go_to(*column, out);
-            let start = out.len();
-            write_value(&payload[value.clone()], self.rules.guard, out);
-            if out.len() > start {
-                self.list[*column as usize].valued = true;
-            }
-        }
-        if before_id == flat.cells.len() {
-            go_to(self.event_id, out);
-            out.extend_from_slice(id);
-        }
-        if before_more == flat.cells.len()
-            && let Some(more) = more
-        {
-            go_to(more, out);
-            write_more(payload, flat, self.rules.guard, out);
         }
         go_to(u32::try_from(self.list.len() - 1).unwrap_or(u32::MAX), out);
         out.push(b'\n');
     }
+
+    /// Hands `each` the cells of the row of `payload` that hold something, in the order of the columns, as they were sent:
+    /// without what the guard adds, and unquoted.
+    pub fn each_cell(
+        &self,
+        received_at: &[u8],
+        id: &[u8],
+        payload: &[u8],
+        flat: &Flat,
+        mut each: impl FnMut(u32, Kind, &[u8]),
+    ) {
+        for (column, slot) in self.own(flat).slots(flat) {
+            match slot {
+                Slot::ReceivedAt => each(column, Kind::Text, received_at),
+                Slot::EventId => each(column, Kind::Text, id),
+                Slot::More => each(column, Kind::Text, &more_text(payload, flat)),
+                Slot::Value(value) => with_value(&payload[value], |kind, text| {
+                    if !text.is_empty() {
+                        each(column, kind, text);
+                    }
+                }),
+            }
+        }
+    }
+
+    fn own(&self, flat: &Flat) -> Own {
+        Own {
+            event_id: self.event_id,
+            more: self.more.filter(|_| !flat.over.is_empty()),
+        }
+    }
 }
 
-/// The cell of `more`: one JSON object of what has no column.
-fn write_more(payload: &[u8], flat: &Flat, guard: bool, out: &mut Vec<u8>) {
+/// What stands in a cell.
+enum Slot {
+    ReceivedAt,
+    EventId,
+    More,
+    /// This much of the payload.
+    Value(Range<usize>),
+}
+
+/// Where the columns of rowhook's own are. `received_at` is the first column of every table.
+#[derive(Clone, Copy)]
+struct Own {
+    event_id: u32,
+    more: Option<u32>,
+}
+
+impl Own {
+    /// The cells of a row that may hold something, by ascending column.
+    fn slots(self, flat: &Flat) -> impl Iterator<Item = (u32, Slot)> {
+        let mut values = flat.cells.iter().peekable();
+        let mut own = [
+            Some((0, Slot::ReceivedAt)),
+            Some((self.event_id, Slot::EventId)),
+            self.more.map(|column| (column, Slot::More)),
+        ]
+        .into_iter()
+        .flatten()
+        .peekable();
+        std::iter::from_fn(move || {
+            let next = own.peek().map_or(u32::MAX, |own| own.0);
+            match values.next_if(|value| value.0 < next) {
+                Some((column, value)) => Some((*column, Slot::Value(value.clone()))),
+                None => own.next(),
+            }
+        })
+    }
+}
+
+/// The text of `more`: one JSON object of what has no column.
+fn more_text(payload: &[u8], flat: &Flat) -> Vec<u8> {
     let mut text = vec![b'{'];
     for (i, (path, value)) in flat.over.iter().enumerate() {
         if i > 0 {
@@ -89,5 +140,5 @@ fn write_more(payload: &[u8], flat: &Flat, guard: bool, out: &mut Vec<u8>) {
         text.extend_from_slice(&payload[value.clone()]);
     }
     text.push(b'}');
-    write_text(&text, guard, out);
+    text
 }

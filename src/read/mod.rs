@@ -4,6 +4,7 @@
 //! - [`export`]: the bytes of an answer, their number and their tag known
 //!   before the first is sent
 //! - [`changes`]: whether the files of days that are over are what they were
+//! - [`rows`]: tables as rows of typed cells
 //! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
 
 pub mod address;
@@ -11,6 +12,7 @@ pub mod changes;
 mod edited;
 pub mod export;
 pub mod pieces;
+pub mod rows;
 
 pub use address::{Address, AddressError, DayName};
 pub use changes::{Changes, Files};
