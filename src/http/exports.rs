@@ -9,6 +9,7 @@ use crate::event::{Day, SourceName, Timestamp};
 use crate::follow::Summary;
 use crate::read::export::Tables;
 use crate::read::pieces::{Piece, Pieces};
+use crate::read::write::Chunks;
 use crate::read::{Address, DayName, Export, ExportError, Files};
 use actix_web::body::SizedStream;
 use actix_web::error::BlockingError;
@@ -269,10 +270,10 @@ struct Sending {
     state: State,
 }
 
-type Chunk = Result<(Box<Pieces>, std::io::Result<Option<Vec<u8>>>), BlockingError>;
+type Chunk = Result<(Box<dyn Chunks>, std::io::Result<Option<Vec<u8>>>), BlockingError>;
 
 enum State {
-    Idle(Box<Pieces>),
+    Idle(Box<dyn Chunks>),
     Reading(Pin<Box<dyn Future<Output = Chunk>>>),
     Done,
 }

@@ -4,7 +4,7 @@
 //! - [`export`]: the bytes of an answer, their number and their tag known
 //!   before the first is sent
 //! - [`changes`]: whether the files of days that are over are what they were
-//! - [`rows`]: tables as rows of typed cells
+//! - [`rows`]: tables as rows of typed cells; [`write`](mod@write): those as files of some format
 //! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
 
 pub mod address;
@@ -13,6 +13,7 @@ mod edited;
 pub mod export;
 pub mod pieces;
 pub mod rows;
+pub mod write;
 
 pub use address::{Address, AddressError, DayName};
 pub use changes::{Changes, Files};

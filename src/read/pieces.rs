@@ -2,6 +2,7 @@
 //! made to fit a wider header. Whatever the size, a few hundred KiB at a time.
 
 use super::edited::Edited;
+use super::write::Chunks;
 use crate::disk::{Open, SharedDisk, SharedFile, read_range};
 use crate::table::rows::{RowEnds, fields, widen};
 use std::io;
@@ -109,27 +110,6 @@ impl Pieces {
         }
     }
 
-    /// The next bytes; nothing at the end.
-    ///
-    /// # Errors
-    /// Whatever the disk answers, and when a file gives less than it should: an answer is never short without an error.
-    pub fn next_bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
-        while self.left > 0 {
-            let Some(mut bytes) = self.more()? else {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            };
-            let skipped = self.skip.min(bytes.len() as u64);
-            self.skip -= skipped;
-            bytes.drain(..usize::try_from(skipped).unwrap_or(bytes.len()));
-            bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
-            self.left -= bytes.len() as u64;
-            if !bytes.is_empty() {
-                return Ok(Some(bytes));
-            }
-        }
-        Ok(None)
-    }
-
     fn more(&mut self) -> io::Result<Option<Vec<u8>>> {
         loop {
             let bytes = match &mut self.current {
@@ -189,6 +169,26 @@ impl Pieces {
                 }
             }
         }
+    }
+}
+
+impl Chunks for Pieces {
+    /// Also an error when a file gives less than it should.
+    fn next_bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
+        while self.left > 0 {
+            let Some(mut bytes) = self.more()? else {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            };
+            let skipped = self.skip.min(bytes.len() as u64);
+            self.skip -= skipped;
+            bytes.drain(..usize::try_from(skipped).unwrap_or(bytes.len()));
+            bytes.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
+            self.left -= bytes.len() as u64;
+            if !bytes.is_empty() {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 }
 
