@@ -2,6 +2,7 @@
 //! and what to do. Promises never to show a secret, even one that was written
 //! into the file by mistake: of a line, only what is known to be harmless appears.
 
+pub(super) use crate::event::nearest;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -160,24 +161,6 @@ pub(super) fn listed(words: &[&str]) -> String {
     words.join(", ")
 }
 
-/// The candidate that `word` was probably meant to be.
-pub(super) fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
-    let word = word.to_lowercase();
-    let enough = word.chars().count().max(3) / 3;
-    candidates
-        .into_iter()
-        .map(|known| {
-            let distance = strsim::damerau_levenshtein(&word, &known.to_lowercase());
-            (distance, known)
-        })
-        .filter(|(distance, _)| *distance <= enough)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,21 +182,6 @@ mod tests {
         assert_eq!(place("id = \"äöü\"\ndays = 2", 15..21), (2, 2, 6));
         assert_eq!(place("id = \"ä\"", 7..99), (1, 7, 2));
         assert_eq!(place("id = 1", 99..100), (1, 7, 1));
-    }
-
-    #[test]
-    fn the_nearest_word_is_near() {
-        let known = ["body_bytes_max", "days", "bom"];
-        for (word, expected) in [
-            ("body_bytes_maks", Some("body_bytes_max")),
-            ("body_byte_max", Some("body_bytes_max")),
-            ("DAYS", Some("days")),
-            ("dyas", Some("days")),
-            ("hours", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(word, known), expected, "{word:?}");
-        }
     }
 
     #[test]

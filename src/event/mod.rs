@@ -4,12 +4,14 @@
 mod day;
 mod id;
 mod names;
+mod near;
 mod preset;
 mod time;
 
 pub use day::Day;
 pub use id::{Id, IdKey};
 pub use names::{NameError, SourceName};
+pub use near::nearest;
 pub use preset::Preset;
 pub use time::Timestamp;
 

@@ -93,6 +93,21 @@ pub fn guarded(text: &str) -> String {
     out
 }
 
+/// `text` without what the guard adds, as far as can be told: text that was sent with a `'` before a formula loses it too.
+#[must_use]
+pub fn unguarded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut may_be_added = true;
+    for (i, letter) in text.char_indices() {
+        let rest = &text.as_bytes()[i + letter.len_utf8()..];
+        if !(may_be_added && letter == '\'' && starts_formula(rest)) {
+            out.push(letter);
+        }
+        may_be_added = matches!(letter, ';' | '\t');
+    }
+    out
+}
+
 thread_local! {
     /// Decoded text of the cell at hand; kept so that a cell does not cost an allocation.
     static DECODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
@@ -269,6 +284,15 @@ mod tests {
             write_text(guarded(name).as_bytes(), false, &mut guarded_here);
             write_text(name.as_bytes(), true, &mut out);
             assert_eq!(guarded_here, out, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_guard_added_is_found_again() {
+        for text in [
+            "a", "=x", "a;=x", "-5", "a\t@", "＝", ";;=", "\t\t=é", "\t=", "it's", "a;'b",
+        ] {
+            assert_eq!(unguarded(&guarded(text)), text, "{text:?}");
         }
     }
 

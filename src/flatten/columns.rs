@@ -2,6 +2,7 @@
 //! sight.
 
 use super::Rules;
+use super::cell::guarded;
 use super::names::Names;
 use super::path::{Path, custom, push_key, push_occurrence};
 use crate::event::Preset;
@@ -19,6 +20,31 @@ pub struct Column {
     pub name: String,
     /// Whether any cell of it holds something. A column that stays empty is not carried on to the next day.
     pub valued: bool,
+}
+
+impl Column {
+    /// The name without what the guard added: that of the names it may have that looks like this one.
+    #[must_use]
+    pub fn title(&self) -> String {
+        if !self.name.contains('\'') {
+            return self.name.clone();
+        }
+        let (whole, wanted) = (self.path.whole(), self.path.wanted());
+        let names = wanted.into_iter().chain([whole]);
+        let numbered = |name: &String| {
+            let number = self
+                .name
+                .rsplit_once(" (")
+                .map(|(_, number)| format!(" ({number}"));
+            [
+                Some(name.clone()),
+                number.map(|number| format!("{name}{number}")),
+            ]
+        };
+        let mut candidates = names.flat_map(|name| numbered(&name)).flatten();
+        let found = candidates.find(|name| *name == self.name || guarded(name) == self.name);
+        found.unwrap_or_else(|| self.name.clone())
+    }
 }
 
 /// A longer path gets no column of its own: a thousand names of a megabyte would be a header of a gigabyte.

@@ -18,7 +18,7 @@ mod tests;
 
 pub use cell::Kind;
 pub use columns::{Column, Columns, Flat};
-pub use path::Path;
+pub use path::{Path, is_id};
 pub use row::BOM;
 
 use crate::event::Preset;

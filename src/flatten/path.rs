@@ -62,12 +62,38 @@ impl Path {
         joined(keys)
     }
 
+    /// Whether its values tell one thing from another, by its last key.
+    #[must_use]
+    pub fn is_id(&self) -> bool {
+        is_id(self.whole().rsplit('.').next().unwrap_or_default())
+    }
+
     /// What the column would like to be called: a custom field of Lessonly by its own name, all else by its whole path.
     pub(super) fn wanted(&self) -> Option<String> {
         let rest = custom(&self.0)?;
         let unnamed = rest.is_empty() || matches!(rest[0], BETWEEN | AGAIN);
         (!unnamed).then(|| Self(rest.into()).whole())
     }
+}
+
+/// Whether a key's values tell one thing from another: nobody counts with them, whatever digits they have.
+#[must_use]
+pub fn is_id(key: &str) -> bool {
+    const WORDS: [&str; 4] = ["id", "uid", "uuid", "guid"];
+    // Words end at `_`, `-`, blanks and dots, and begin at a capital after a small letter.
+    let last = key.rsplit(['_', '-', ' ', '.']).next().unwrap_or_default();
+    let camel = last
+        .rfind(|c: char| c.is_ascii_uppercase())
+        .map_or("", |at| {
+            let before = &last[..at];
+            let small = before.ends_with(|c: char| c.is_ascii_lowercase());
+            if small { &last[at..] } else { "" }
+        });
+    let is_word = |word: &str| WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
+    let capitals = last
+        .strip_suffix("ID")
+        .is_some_and(|before| before.ends_with(|c: char| c.is_ascii_lowercase()));
+    is_word(last) || is_word(camel) || capitals
 }
 
 /// The path under `user.custom_fields`, if `path` is one. (Each key is preceded by its mark but the first.)
@@ -181,6 +207,25 @@ mod tests {
         for (path, json) in paths {
             assert_eq!(serde_json::to_string(&path).unwrap(), json);
             assert_eq!(serde_json::from_str::<Path>(json).unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn ids() {
+        for key in [
+            "id",
+            "ID",
+            "ext_uid",
+            "event_id",
+            "userId",
+            "userID",
+            "Employee ID",
+            "a-uuid",
+        ] {
+            assert!(is_id(key), "{key}");
+        }
+        for key in ["", "paid", "Id card", "score", "grid", "id_count", "GRID"] {
+            assert!(!is_id(key), "{key}");
         }
     }
 

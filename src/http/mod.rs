@@ -3,7 +3,8 @@
 //! - [`problem`]: every refusal there is, its status and its words
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
-//! - [`exports`]: downloads and their list
+//! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes
+//! - [`listing`]: what can be downloaded
 //! - [`page`]: what `/` shows
 //! - [`client`]: who asks, behind proxies too
 //! - [`attempts`]: wrong secrets, counted and slowed
@@ -13,12 +14,15 @@
 pub mod access;
 pub mod attempts;
 pub mod client;
+mod conditions;
 pub mod exports;
 pub mod health;
 pub mod hooks;
+pub mod listing;
 pub mod page;
 pub mod problem;
 pub mod progress;
+mod sending;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
@@ -54,7 +58,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             web::resource("/api/exports")
-                .route(get().to(exports::list))
+                .route(get().to(listing::list))
                 .default_service(only_get()),
         )
         .service(

@@ -2,7 +2,7 @@
 //! to send it. Plain HTML without a script.
 
 use super::access::{self, Shown};
-use super::exports::{self, Listed};
+use super::listing::{self, Listed};
 use super::{Reached, client};
 use crate::config::Auth;
 use crate::engine::Engine;
@@ -32,7 +32,7 @@ pub async fn page(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         Ok(shown) => shown,
         Err(problem) => return problem.respond(),
     };
-    let Ok(days) = exports::days(&engine).await else {
+    let Ok(days) = listing::days(&engine).await else {
         return super::problem::Problem::Internal.respond();
     };
     // A page that was opened with the token in its address has links that work in the same way.

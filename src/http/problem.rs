@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use super::security_headers;
 use crate::event::Timestamp;
 use crate::follow::Unavailable;
-use crate::read::{AddressError, ExportError};
+use crate::read::{AskError, ExportError};
 use crate::receive::Unusable;
 
 /// Why a request was not answered as it wished.
@@ -77,7 +77,7 @@ pub enum Problem {
     /// rowhook is about to stop.
     Draining,
     /// What is asked for under `/exports` is nothing.
-    Address(AddressError),
+    Ask(AskError),
     /// There is no such table, or it cannot be read.
     Export(ExportError),
     /// The table does not have every row yet.
@@ -152,18 +152,18 @@ impl Problem {
             Self::Range { .. } => (416, "range", "The range lies outside of the file"),
             Self::TooManyAttempts => (429, "attempts", "Too many wrong secrets"),
             Self::Rate { .. } => (429, "rate", "Too many requests"),
-            Self::Address(AddressError::NoSuch) => {
-                (404, "no-such-export", "There is no such export")
+            Self::Ask(AskError::NoSuch) => (404, "no-such-export", "There is no such export"),
+            Self::Ask(_) | Self::Export(ExportError::Ask(_)) => {
+                (400, "parameter", "A parameter cannot be used")
             }
-            Self::Address(AddressError::Format(_)) => {
-                (404, "format", "This format is not made yet")
-            }
-            Self::Address(_) => (400, "parameter", "A parameter cannot be used"),
             Self::Export(ExportError::NoTable { .. }) => {
                 (404, "no-table", "There is no such table")
             }
             Self::Export(ExportError::Gone(_)) => {
                 (404, "gone", "The table's file is not there any more")
+            }
+            Self::Export(ExportError::PutAway(_)) => {
+                (404, "put-away", "The journal of this day was put away")
             }
             Self::Export(ExportError::Io(_)) => (503, "unreadable", "The table cannot be read now"),
             Self::BadRequest => (400, "bad-request", "The request breaks the rules of HTTP"),
@@ -220,7 +220,7 @@ impl Problem {
                 "the disk is full or failing; nothing of this request may be counted on".into()
             }
             Self::Draining => "rowhook is stopping and takes nothing new".into(),
-            Self::Address(error) => error.to_string(),
+            Self::Ask(error) => error.to_string(),
             Self::Export(ExportError::Io(_)) => "the disk did not give the table's file".into(),
             Self::Export(error) => error.to_string(),
             Self::Behind => "the table did not reach the last acknowledged event in time".into(),

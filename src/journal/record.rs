@@ -111,6 +111,17 @@ pub fn parse(line: &[u8]) -> Result<Record<'_>, RecordError> {
     }
 }
 
+/// The source that a line is of, without a proof of anything.
+#[must_use]
+pub fn source(line: &[u8]) -> Option<&[u8]> {
+    const BEFORE: &[u8] = b"\",\"source\":\"";
+    // Before it stand three numbers, a moment and four names: some hundred bytes at most.
+    let start = &line[..line.len().min(200)];
+    let at = memchr::memmem::find(start, BEFORE)? + BEFORE.len();
+    let rest = &line[at..];
+    rest.get(..memchr::memchr(b'"', rest)?)
+}
+
 fn parse_body(body: &[u8]) -> Option<Record<'_>> {
     let rest = body.strip_prefix(b"{\"seq\":")?;
     let (seq, rest) = number(rest)?;

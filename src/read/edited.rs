@@ -13,11 +13,14 @@ use std::path::Path;
 struct Sequential {
     file: SharedFile,
     at: u64,
+    end: u64,
 }
 
 impl io::Read for Sequential {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.file.read_at(buf, self.at)?;
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let wanted = left.min(buf.len());
+        let read = self.file.read_at(&mut buf[..wanted], self.at)?;
         self.at += read as u64;
         Ok(read)
     }
@@ -41,11 +44,16 @@ const CHUNK: usize = 256 * 1024;
 impl Edited {
     /// Opens the file and reads its header.
     pub fn open(disk: &SharedDisk, path: &Path) -> io::Result<Self> {
-        let file = disk.open(path, Open::Read)?;
+        Self::of(disk.open(path, Open::Read)?, u64::MAX)
+    }
+
+    /// Reads the header of `file`, and of its rows those within its first bytes, as many as `end`.
+    pub fn of(file: SharedFile, end: u64) -> io::Result<Self> {
         let modified_ns = file.stat()?.modified_ns;
-        let mut reader = ReaderBuilder::new()
-            .flexible(true)
-            .from_reader(Sequential { file, at: 0 });
+        let mut reader =
+            ReaderBuilder::new()
+                .flexible(true)
+                .from_reader(Sequential { file, at: 0, end });
         let mut taken = HashSet::new();
         let mut names = Vec::new();
         for name in reader.byte_headers()? {
@@ -93,6 +101,16 @@ impl Edited {
             out.push(b'\n');
         }
         Ok((!out.is_empty()).then_some(out))
+    }
+
+    /// Goes to the next row; false at the end.
+    pub fn step(&mut self) -> io::Result<bool> {
+        Ok(self.reader.read_byte_record(&mut self.record)?)
+    }
+
+    /// A cell of the row at hand.
+    pub fn cell(&self, nth: usize) -> &[u8] {
+        self.record.get(nth).unwrap_or_default()
     }
 
     /// How many bytes its rows give.

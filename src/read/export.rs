@@ -2,16 +2,19 @@
 //! many bytes that gives and what tag it has. Nothing is read but what a closed
 //! file is now.
 
+use super::ask::AskError;
 use super::edited::Edited;
 use super::pieces::{Fit, Piece};
+use super::rows::Union;
 use crate::disk::{Open, SharedDisk, read_range};
 use crate::event::{Day, SourceName, Timestamp};
-use crate::flatten::{BOM, Columns, Rules, cell};
+use crate::flatten::{BOM, Column, Columns, Rules, cell};
+use crate::journal::Shared;
 use crate::layout::Layout;
 use crate::table::{Checkpoint, Snapshot, SnapshotPart};
 use chrono_tz::Tz;
-use std::collections::HashMap;
 use std::io;
+use std::sync::Arc;
 
 /// Why there is nothing to export.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +32,14 @@ pub enum ExportError {
     /// A file is not there any more.
     #[error("{0} is not there any more; its rows are still in the journal")]
     Gone(String),
+    /// The journal does not go back to a day.
+    #[error(
+        "the journal of {0} was put away, and the events as they were sent with it; ask for CSV or XLSX"
+    )]
+    PutAway(Day),
+    /// What is asked for cannot be.
+    #[error(transparent)]
+    Ask(#[from] AskError),
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -62,10 +73,12 @@ pub struct Tables<'a> {
     pub rules: Rules,
     /// The zone of days.
     pub zone: Tz,
+    /// Where the journal is.
+    pub journal: &'a Arc<Shared>,
 }
 
 impl Tables<'_> {
-    fn table(&self, day: Day) -> io::Result<Option<Snapshot>> {
+    pub(super) fn table(&self, day: Day) -> io::Result<Option<Snapshot>> {
         if let Some(open) = self.open.iter().find(|s| s.day == day) {
             return Ok(Some(open.clone()));
         }
@@ -142,36 +155,31 @@ impl Tables<'_> {
     /// The rows of all parts of `tables` under the union of their columns.
     fn joined(&self, tables: &[Snapshot], file_name: String) -> Result<Export, ExportError> {
         let mut found = Vec::new();
-        let mut names: Vec<String> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
+        let mut union = Union::default();
         for table in tables {
             for part in &table.parts {
                 let now = match self.unchanged(table, part)? {
                     Some(modified_ns) => Now::Ours(modified_ns),
                     None => Now::Edited(Box::new(Edited::open(self.disk, &part.path)?)),
                 };
-                let own = match &now {
-                    Now::Ours(_) => &table.columns[..part.state.columns],
-                    Now::Edited(edited) => edited.names.as_slice(),
+                let own_places = match &now {
+                    Now::Ours(_) => union.add(names_of(&table.columns[..part.state.columns])),
+                    Now::Edited(edited) => union.add(edited.names.iter().map(String::as_str)),
                 };
-                let mut own_places = Vec::with_capacity(own.len());
-                for name in own {
-                    let place = *places.entry(name.clone()).or_insert(names.len());
-                    if place == names.len() {
-                        names.push(name.clone());
-                    }
-                    own_places.push(place);
-                }
                 found.push((table, part, now, own_places));
             }
         }
         let rules: Vec<&str> = tables.iter().map(|t| t.rules.as_str()).collect();
         let mut plan = Plan::new(&rules.join("\n"), file_name);
-        plan.header(tables.iter().any(|t| t.bom), &names);
+        plan.header(
+            tables.iter().any(|t| t.bom),
+            union.names.iter().map(String::as_str),
+        );
+        let width = union.names.len();
         for (table, part, now, own) in found {
             match now {
-                Now::Ours(modified_ns) => plan.rows(table, part, own, names.len(), modified_ns),
-                Now::Edited(edited) => plan.edited(part, *edited, own, names.len())?,
+                Now::Ours(modified_ns) => plan.rows(table, part, own, width, modified_ns),
+                Now::Edited(edited) => plan.edited(part, *edited, own, width)?,
             }
         }
         Ok(plan.finish())
@@ -196,9 +204,8 @@ impl Tables<'_> {
             self.rules,
             &state.map_or_else(Vec::new, |state| state.columns),
         );
-        let names: Vec<String> = columns.all().iter().map(|c| c.name.clone()).collect();
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
-        plan.header(self.rules.bom, &names);
+        plan.header(self.rules.bom, names_of(columns.all()));
         plan.modified_ms = Timestamp::start_of(day, self.zone).millis();
         Ok(plan.finish())
     }
@@ -206,7 +213,11 @@ impl Tables<'_> {
     /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open
     /// is held by its descriptor and was checked by the follower. One of the same length and header that was only touched,
     /// as by a restore from a backup, counts as the same.
-    fn unchanged(&self, table: &Snapshot, part: &SnapshotPart) -> Result<Option<i64>, ExportError> {
+    pub(super) fn unchanged(
+        &self,
+        table: &Snapshot,
+        part: &SnapshotPart,
+    ) -> Result<Option<i64>, ExportError> {
         if part.file.is_some() {
             return Ok(Some(part.state.stat.modified_ns));
         }
@@ -216,7 +227,7 @@ impl Tables<'_> {
             return Ok(None);
         }
         if now.modified_ns != part.state.stat.modified_ns {
-            let header = header_of(table.bom, &table.columns[..part.state.columns]);
+            let header = header_of(table.bom, names_of(&table.columns[..part.state.columns]));
             let mut start = Vec::new();
             let file = self.disk.open(&part.path, Open::Read)?;
             read_range(&*file, 0..header.len() as u64, &mut start)?;
@@ -229,9 +240,9 @@ impl Tables<'_> {
 }
 
 /// The header line of `names`.
-fn header_of(bom: bool, names: &[String]) -> Vec<u8> {
+fn header_of<'a>(bom: bool, names: impl IntoIterator<Item = &'a str>) -> Vec<u8> {
     let mut line = if bom { BOM.to_vec() } else { Vec::new() };
-    for (nth, name) in names.iter().enumerate() {
+    for (nth, name) in names.into_iter().enumerate() {
         if nth > 0 {
             line.push(b',');
         }
@@ -239,6 +250,10 @@ fn header_of(bom: bool, names: &[String]) -> Vec<u8> {
     }
     line.push(b'\n');
     line
+}
+
+fn names_of(columns: &[Column]) -> impl Iterator<Item = &str> {
+    columns.iter().map(|column| column.name.as_str())
 }
 
 /// What a file is when it is asked for.
@@ -270,7 +285,7 @@ impl Plan {
         }
     }
 
-    fn header(&mut self, bom: bool, names: &[String]) {
+    fn header<'a>(&mut self, bom: bool, names: impl IntoIterator<Item = &'a str>) {
         let line = header_of(bom, names);
         self.tag.update(&line);
         self.pieces.push(Piece::Bytes(line));
@@ -285,7 +300,8 @@ impl Plan {
         columns: usize,
         modified_ns: i64,
     ) {
-        let start = header_of(table.bom, &table.columns[..part.state.columns]).len() as u64;
+        let start =
+            header_of(table.bom, names_of(&table.columns[..part.state.columns])).len() as u64;
         let missing = columns - own.len();
         let in_order = own.iter().enumerate().all(|(nth, &place)| nth == place);
         let fit = match (in_order, missing) {

@@ -3,9 +3,11 @@
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::day::Table;
 use crate::disk::SharedFile;
-use crate::event::Day;
+use crate::event::{Day, Seq};
+use crate::flatten::Column;
 use crate::layout::Layout;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A table in a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,8 +27,10 @@ pub struct Snapshot {
     pub rules: String,
     /// Whether files start with a byte order mark.
     pub bom: bool,
-    /// Names of all columns.
-    pub columns: Vec<String>,
+    /// Every record of the source and day up to this one is in it.
+    pub seq: Seq,
+    /// All columns.
+    pub columns: Arc<[Column]>,
     /// The files.
     pub parts: Vec<SnapshotPart>,
     /// First and last receipt.
@@ -74,6 +78,12 @@ impl Figures {
 }
 
 impl Snapshot {
+    /// The rows of all its files.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.parts.iter().map(|part| part.state.rows).sum()
+    }
+
     /// The snapshot of a table that is not written to any more.
     #[must_use]
     pub fn of(state: &Checkpoint, layout: &Layout) -> Self {
@@ -82,12 +92,8 @@ impl Snapshot {
             day: state.day,
             rules: state.rules.clone(),
             bom: state.rules.contains("bom=true"),
-            columns: state
-                .columns
-                .iter()
-                .take(columns)
-                .map(|c| c.name.clone())
-                .collect(),
+            seq: state.seq,
+            columns: state.columns.iter().take(columns).cloned().collect(),
             parts: (1..)
                 .zip(&state.parts)
                 .map(|(number, part)| SnapshotPart {
@@ -120,7 +126,12 @@ impl Table {
         if let Some(last) = snapshot.parts.last_mut() {
             last.file = Some(self.part.file.clone());
         }
-        snapshot.columns.truncate(self.part.columns);
+        snapshot.columns = state
+            .columns
+            .iter()
+            .take(self.part.columns)
+            .cloned()
+            .collect();
         snapshot
     }
 }

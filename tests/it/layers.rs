@@ -18,7 +18,12 @@ const LAYERS: [(&str, &[&str]); 19] = [
         "follow",
         &["event", "disk", "layout", "flatten", "journal", "table"],
     ),
-    ("read", &["event", "disk", "layout", "flatten", "table"]),
+    (
+        "read",
+        &[
+            "event", "json", "disk", "layout", "flatten", "journal", "table",
+        ],
+    ),
     (
         "verify",
         &["event", "disk", "layout", "flatten", "journal", "table"],

@@ -19,6 +19,7 @@ mod flatten;
 mod flips;
 mod flips_world;
 mod flood;
+mod formats;
 mod hostile;
 mod import;
 mod killing;

@@ -152,8 +152,8 @@ fn what_is_not_there_says_so() {
     let place = Place::new();
     let server = place.start();
     assert_eq!(server.post("{\"a\":1}").status, 200);
-    let no_such = "no such export; use /exports/SOURCE/DATE.csv, where DATE is YYYY-MM-DD, today, yesterday or latest, or \
-                   /exports/SOURCE.csv?from=DATE&to=DATE";
+    let no_such = "no such export; use /exports/SOURCE/DATE.FORMAT, where DATE is YYYY-MM-DD, today, yesterday or \
+                   latest, or /exports/SOURCE.FORMAT?from=DATE&to=DATE; FORMAT is csv, csv.gz, xlsx or jsonl";
     let export = || {
         problem(
             404,
@@ -163,16 +163,12 @@ fn what_is_not_there_says_so() {
             "",
         )
     };
-    let format = |name: &str| {
-        let detail = format!("this release does not make .{name} yet; ask for .csv");
-        problem(404, "format", "This format is not made yet", &detail, "")
-    };
     let table = |detail: &str| problem(404, "no-table", "There is no such table", detail, "");
     let parameter =
         |detail: &str| problem(400, "parameter", "A parameter cannot be used", detail, "");
-    let day = |name: &str| {
+    let day = |name: &str, what: &str| {
         parameter(&format!(
-            "`{name}` is missing or is no day; use YYYY-MM-DD, today, yesterday, or -30d for 30 days ago"
+            "`{name}` {what}; use YYYY-MM-DD, today, yesterday, or -30d for 30 days ago"
         ))
     };
     let source = problem(
@@ -190,9 +186,7 @@ fn what_is_not_there_says_so() {
         ("lessonly/2020-01-01.0.csv", export()),
         ("../state/token", export()),
         ("..%2Fstate%2Ftoken.csv", export()),
-        ("lessonly/today.xlsx", format("xlsx")),
-        ("lessonly/today.csv.gz", format("csv.gz")),
-        ("lessonly.jsonl?from=today&to=today", format("jsonl")),
+        ("lessonly/today.ods", export()),
         ("orders/today.csv", source.clone()),
         ("orders.csv?from=today&to=today", source),
         (
@@ -204,17 +198,27 @@ fn what_is_not_there_says_so() {
             table("there is no table of lessonly for 2020-01-01, part 2"),
         ),
         (
-            "lessonly/today.csv?profile=excel",
-            parameter("unknown parameter `profile`; allowed are token"),
+            "lessonly/today.csv?profil=excel",
+            parameter(
+                r#"unknown parameter `profil` (did you mean \"profile\"?); allowed are profile, delimiter, decimal, columns, view, tz"#,
+            ),
         ),
         (
             "lessonly.csv?from=today&to=today&x",
-            parameter("unknown parameter `x`; allowed are from, to, token"),
+            parameter(
+                "unknown parameter `x`; allowed are from, to, profile, delimiter, decimal, columns, view, tz",
+            ),
         ),
-        ("lessonly.csv", day("from")),
-        ("lessonly.csv?from=today", day("to")),
-        ("lessonly.csv?from=latest&to=today", day("from")),
-        ("lessonly.csv?from=today&from=today&to=today", day("from")),
+        ("lessonly.csv", day("from", "is missing")),
+        ("lessonly.csv?from=today", day("to", "is missing")),
+        (
+            "lessonly.csv?from=latest&to=today",
+            day("from", r#"cannot be \"latest\""#),
+        ),
+        (
+            "lessonly.csv?from=today&from=today&to=today",
+            parameter("`from` is given twice; give it once"),
+        ),
         (
             "lessonly.csv?from=2020-01-02&to=2020-01-01",
             parameter("`from` is 2020-01-02, which is after `to`, 2020-01-01; exchange the two"),

@@ -96,10 +96,12 @@ fn whoever_waits_forces_the_widening() {
     world.step();
     let snapshots = answer.try_recv().unwrap();
     assert_eq!(snapshots.len(), 1);
-    assert_eq!(
-        snapshots[0].columns,
-        ["received_at", "event_id", "a", "b", "c"]
-    );
+    let names: Vec<&str> = snapshots[0]
+        .columns
+        .iter()
+        .map(|c| c.name.as_str())
+        .collect();
+    assert_eq!(names, ["received_at", "event_id", "a", "b", "c"]);
     let part = &snapshots[0].parts[0];
     assert_eq!(part.state.rows, 4);
     let whole = world.csv("orders/2026-11-23.csv");

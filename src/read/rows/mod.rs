@@ -1,7 +1,20 @@
 //! Tables as rows of typed cells: what spreadsheets, views and JSON are made
 //! of. A table can be read more than once, and is never held in memory.
+//!
+//! - [`records`]: the journal's events of one source and day
+//! - [`journal`]: rows made of them again, typed as they were sent
+//! - [`csv`]: rows as the files have them, where the journal cannot tell
+//! - [`joined`]: several tables under the union of their columns
+//! - [`chosen`]: some columns, in another order
+
+pub mod chosen;
+pub mod csv;
+pub mod joined;
+pub mod journal;
+pub mod records;
 
 use crate::flatten::Kind;
+use std::collections::HashMap;
 use std::io;
 use std::ops::Range;
 
@@ -99,5 +112,29 @@ impl Row {
         if !self.cells.is_sorted_by_key(|cell| cell.0) {
             self.cells.sort_unstable_by_key(|cell| cell.0);
         }
+    }
+}
+
+/// The columns of several tables by their names: the first one's in its order, then what each later one has besides.
+#[derive(Debug, Default)]
+pub struct Union {
+    /// The names, in their order.
+    pub names: Vec<String>,
+    places: HashMap<String, usize>,
+}
+
+impl Union {
+    /// Adds the columns of one table; tells where each of them is.
+    pub fn add<'a>(&mut self, own: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
+        let mut place_of = |name: &str| {
+            if let Some(&place) = self.places.get(name) {
+                return place;
+            }
+            let place = self.names.len();
+            self.names.push(name.to_owned());
+            self.places.insert(name.to_owned(), place);
+            place
+        };
+        own.into_iter().map(&mut place_of).collect()
     }
 }

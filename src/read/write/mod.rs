@@ -1,7 +1,21 @@
 //! Rows as the bytes of a file of some format, piece by piece, in bounded
 //! memory whatever the size.
+//!
+//! - [`csv`]: CSV, also for Excel; `typed`: what that makes of a cell
+//! - [`jsonl`]: events and rows as JSON Lines
+//! - [`gzip`]: any of these, gzipped
+//! - [`moment`]: date-times as spreadsheets want them
+
+pub mod csv;
+pub mod gzip;
+pub mod jsonl;
+pub mod moment;
+mod typed;
 
 use std::io;
+
+/// Bytes that are worth handing on.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The bytes of an answer, in order.
 pub trait Chunks: Send {

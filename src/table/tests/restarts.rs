@@ -199,7 +199,8 @@ fn a_snapshot_is_a_version_for_good() {
     )
     .unwrap();
     assert_eq!(String::from_utf8(bytes).unwrap(), whole);
-    assert_eq!(snapshot.columns, ["received_at", "event_id", "a"]);
+    let names: Vec<&str> = snapshot.columns.iter().map(|c| c.name.as_str()).collect();
+    assert_eq!(names, ["received_at", "event_id", "a"]);
     let received = snapshot.received.unwrap();
     assert_eq!(received.first.to_string(), "2026-11-23T12:00:00.001Z");
     assert_eq!(received.first, received.last);

@@ -1,0 +1,111 @@
+//! Conditions and ranges of a download (RFC 9110, 13 and 14): which version
+//! somebody has already, and how much of this one is asked for.
+
+use crate::event::Timestamp;
+use crate::read::Export;
+use actix_web::HttpRequest;
+use actix_web::http::header::{self, HttpDate};
+use std::ops::Range;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Whether the request knows `etag` already, compared weakly; nothing when it names no tags.
+pub(super) fn has_tag(request: &HttpRequest, etag: &str) -> Option<bool> {
+    let tags = request
+        .headers()
+        .get(header::IF_NONE_MATCH)?
+        .to_str()
+        .ok()?;
+    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let same = |tag: &str| strong(tag) == strong(etag);
+    Some(tags.trim() == "*" || tags.split(',').any(same))
+}
+
+/// What tells one version of an export from another.
+pub(super) struct Validators {
+    etag: String,
+    modified_ms: i64,
+}
+
+impl Validators {
+    pub fn of(export: &Export) -> Self {
+        Self {
+            etag: export.etag.clone(),
+            modified_ms: export.modified_ms,
+        }
+    }
+
+    /// The second after the last change, once that is over: HTTP's dates have whole seconds, and within one a file may
+    /// change again after it was sent. A date is believed only if it is this one: a clock may have been set back.
+    fn next_second(&self) -> i64 {
+        self.modified_ms.div_euclid(1000) + 1
+    }
+
+    pub fn last_modified(&self) -> HttpDate {
+        let now = Timestamp::now().millis().div_euclid(1000);
+        let shown = if self.next_second() <= now {
+            self.next_second()
+        } else {
+            self.next_second() - 1
+        };
+        HttpDate::from(UNIX_EPOCH + Duration::from_secs(u64::try_from(shown.min(now)).unwrap_or(0)))
+    }
+
+    fn is_dated(&self, date: &str) -> bool {
+        let Ok(date) = date.parse::<HttpDate>() else {
+            return false;
+        };
+        let seconds = SystemTime::from(date)
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| d.as_secs());
+        i64::try_from(seconds) == Ok(self.next_second())
+    }
+
+    pub fn is_unchanged(&self, request: &HttpRequest) -> bool {
+        if let Some(same) = has_tag(request, &self.etag) {
+            return same;
+        }
+        let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_dated(date))
+    }
+}
+
+pub(super) enum Asked {
+    Whole,
+    Part(Range<u64>),
+    Outside,
+}
+
+/// The one range that is asked for; several at once are answered with the whole, as RFC 9110 allows.
+pub(super) fn range_of(request: &HttpRequest, validators: &Validators, bytes: u64) -> Asked {
+    let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
+    let Some(asked) = text(header::RANGE).and_then(|r| r.strip_prefix("bytes=")) else {
+        return Asked::Whole;
+    };
+    if let Some(condition) = text(header::IF_RANGE) {
+        let holds = if condition.starts_with('"') {
+            condition == validators.etag
+        } else {
+            validators.is_dated(condition)
+        };
+        if !holds {
+            return Asked::Whole;
+        }
+    }
+    let Some((from, to)) = asked.trim().split_once('-') else {
+        return Asked::Whole;
+    };
+    match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
+        (Err(_), Ok(_)) if from.is_empty() && bytes == 0 => Asked::Outside,
+        (Ok(from), Ok(to)) if from > to => Asked::Whole,
+        (Ok(from), _)
+            if from >= bytes && (to.trim().is_empty() || to.trim().parse::<u64>().is_ok()) =>
+        {
+            Asked::Outside
+        }
+        (Ok(from), Ok(to)) => Asked::Part(from..(to.saturating_add(1)).min(bytes)),
+        (Ok(from), Err(_)) if to.trim().is_empty() => Asked::Part(from..bytes),
+        (Err(_), Ok(0)) if from.is_empty() => Asked::Outside,
+        (Err(_), Ok(last)) if from.is_empty() => Asked::Part(bytes.saturating_sub(last)..bytes),
+        _ => Asked::Whole,
+    }
+}

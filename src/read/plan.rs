@@ -1,0 +1,365 @@
+//! From what is asked for to an answer: the files as they are where that is
+//! all, and otherwise rows made again and written in another form.
+
+use super::ask::{Ask, AskError, DayName, Format, Profile, Span};
+use super::export::{Export, ExportError, Tables};
+use super::pieces::Pieces;
+use super::rows::chosen::Chosen;
+use super::rows::csv::{CsvFile, CsvTable};
+use super::rows::joined::Joined;
+use super::rows::journal::JournalTable;
+use super::rows::records::Records;
+use super::rows::{Heading, Table};
+use super::write::Chunks;
+use super::write::csv::{Csv, Style};
+use super::write::gzip::Gzip;
+use super::write::jsonl::{Events, Objects};
+use crate::event::{Day, Seq, nearest};
+use crate::flatten::{Columns, Rules};
+use crate::table::{Checkpoint, Snapshot};
+use std::collections::BTreeSet;
+use std::io;
+
+/// An answer.
+pub enum Answer {
+    /// Bytes of files, their number known.
+    File(Export),
+    /// Bytes that are made as they are sent.
+    Stream(Stream),
+}
+
+/// Bytes that are made as they are sent.
+pub struct Stream {
+    /// The bytes.
+    pub chunks: Box<dyn Chunks>,
+    /// A weak tag, with its quotes.
+    pub etag: String,
+    /// The name for the file that it is saved as.
+    pub file_name: String,
+}
+
+/// The days that are asked for.
+#[derive(Debug, Clone)]
+pub struct Days {
+    /// The first.
+    pub from: Day,
+    /// The last.
+    pub to: Day,
+    /// Those between that have a table, oldest first.
+    pub tables: Vec<Day>,
+    /// The newest day with rows before the first.
+    pub earlier: Option<Day>,
+    /// All days of the source, oldest first.
+    pub all: Vec<Day>,
+}
+
+/// So many days are looked through for a column that those asked for do not have.
+const LOOKED_THROUGH_MAX: usize = 400;
+
+impl Tables<'_> {
+    /// The answer to `ask`.
+    ///
+    /// # Errors
+    /// When there is no such table, column or view, or the disk fails.
+    pub fn answer(&self, ask: &Ask, days: &Days) -> Result<Answer, ExportError> {
+        if ask.is_plain() && matches!(ask.format, Format::Csv | Format::CsvGz) {
+            let export = self.plain(ask, days)?;
+            return Ok(match ask.format {
+                Format::Csv => Answer::File(export),
+                _ => Answer::Stream(self.gzipped(export)),
+            });
+        }
+        let tables = self.snapshots(ask, days)?;
+        let stream = Stream {
+            etag: self.tag(ask, &tables, days),
+            file_name: self.file_name(ask, days),
+            chunks: self.chunks(ask, &tables, days)?,
+        };
+        Ok(Answer::Stream(stream))
+    }
+
+    fn plain(&self, ask: &Ask, days: &Days) -> Result<Export, ExportError> {
+        let name = |ask: &Ask| self.file_name(ask, days);
+        match ask.span {
+            Span::Part(day, number) => self.part(day, number),
+            Span::Day(DayName::Day(day)) => self.day(day),
+            Span::Day(_) if days.tables.is_empty() => {
+                self.empty(&name(ask), days.from, days.earlier)
+            }
+            Span::Day(_) => self.day(days.from),
+            Span::Range(..) => self.range(&days.tables, days.from, days.to, days.earlier),
+        }
+    }
+
+    fn gzipped(&self, export: Export) -> Stream {
+        let Export {
+            pieces,
+            bytes,
+            etag,
+            file_name,
+            ..
+        } = export;
+        Stream {
+            chunks: Box::new(Gzip::new(Pieces::new(self.disk.clone(), pieces, 0..bytes))),
+            etag: format!("W/{etag}"),
+            file_name: format!("{file_name}.gz"),
+        }
+    }
+
+    /// The name of the file: of a feed, that of the days that it means today.
+    fn file_name(&self, ask: &Ask, days: &Days) -> String {
+        let view = ask
+            .view
+            .as_ref()
+            .map_or_else(String::new, |view| format!("-{view}"));
+        let ending = ask.format.ending();
+        let source = self.source;
+        match ask.span {
+            Span::Range(..) => format!("{source}-{}-{}{view}.{ending}", days.from, days.to),
+            Span::Day(DayName::Latest) if days.tables.is_empty() => {
+                format!("{source}-latest{view}.{ending}")
+            }
+            _ => format!("{source}-{}{view}.{ending}", days.from),
+        }
+    }
+
+    fn snapshots(&self, ask: &Ask, days: &Days) -> Result<Vec<Snapshot>, ExportError> {
+        if let Span::Day(DayName::Day(day)) = ask.span
+            && days.tables.is_empty()
+        {
+            return Err(ExportError::NoTable {
+                source_name: self.source.clone(),
+                day,
+                part: String::new(),
+            });
+        }
+        let mut tables: Vec<Snapshot> = Vec::with_capacity(days.tables.len());
+        for &day in &days.tables {
+            if let Some(mut table) = self.table(day)? {
+                // Most days have the same columns: a year of them is held once.
+                if let Some(before) = tables.last()
+                    && before.columns == table.columns
+                {
+                    table.columns = before.columns.clone();
+                }
+                tables.push(table);
+            }
+        }
+        Ok(tables)
+    }
+
+    fn tag(&self, ask: &Ask, tables: &[Snapshot], days: &Days) -> String {
+        let mut tag = blake3::Hasher::new();
+        let mut text = |text: &str| {
+            tag.update(text.as_bytes());
+            tag.update(b"\n");
+        };
+        text(&ask.url());
+        text(&format!("{} {} {:?}", days.from, days.to, self.zone));
+        for table in tables {
+            text(&table.rules);
+            text(&format!(
+                "{} {} {}",
+                table.day,
+                table.seq,
+                table.columns.len()
+            ));
+            for part in &table.parts {
+                let now = self.disk.stat(&part.path).ok().flatten();
+                let modified = now
+                    .filter(|_| part.file.is_none())
+                    .map(|now| now.modified_ns);
+                text(&format!("{} {modified:?}", part.state.bytes));
+            }
+        }
+        format!("W/\"{}\"", &tag.finalize().to_hex()[..32])
+    }
+
+    fn chunks(
+        &self,
+        ask: &Ask,
+        tables: &[Snapshot],
+        days: &Days,
+    ) -> Result<Box<dyn Chunks>, ExportError> {
+        if ask.format == Format::Jsonl && ask.is_plain() {
+            return self.events(tables);
+        }
+        let (table, _notes) = self.whole(tables, days)?;
+        let table = self.view(ask, table)?;
+        let table = self.choose(ask, table, days)?;
+        let zone = ask.zone.unwrap_or(self.zone);
+        let guard = self.rules.guard;
+        let csv = |table| -> Box<dyn Chunks> {
+            let style = match ask.profile {
+                Profile::Plain => Style::Plain {
+                    guard,
+                    bom: self.rules.bom,
+                },
+                Profile::Excel { delimiter, decimal } => Style::Excel {
+                    guard,
+                    delimiter,
+                    decimal,
+                    zone,
+                },
+            };
+            Box::new(Csv::new(table, style))
+        };
+        Ok(match ask.format {
+            Format::Csv => csv(table),
+            Format::CsvGz => Box::new(Gzip::new(csv(table))),
+            Format::Jsonl => Box::new(Objects::new(table)),
+            Format::Xlsx => return Err(AskError::NoSuch.into()),
+        })
+    }
+
+    /// The events of all days as they were sent.
+    fn events(&self, tables: &[Snapshot]) -> Result<Box<dyn Chunks>, ExportError> {
+        let mut days = Vec::with_capacity(tables.len());
+        for table in tables {
+            let records = self.records(table.day, table.seq);
+            if !records.are_whole() && table.rows() > 0 {
+                return Err(ExportError::PutAway(table.day));
+            }
+            days.push((records, table.rows()));
+        }
+        Ok(Box::new(Events::new(days)))
+    }
+
+    fn records(&self, day: Day, last: Seq) -> Records {
+        Records {
+            disk: self.disk.clone(),
+            journal: self.journal.clone(),
+            source: self.source.clone(),
+            day,
+            last,
+        }
+    }
+
+    /// All days as one table, and what is to be said of them.
+    fn whole(
+        &self,
+        tables: &[Snapshot],
+        days: &Days,
+    ) -> Result<(Box<dyn Table>, Vec<String>), ExportError> {
+        let mut notes = Vec::new();
+        let mut all = Vec::with_capacity(tables.len().max(1));
+        for table in tables {
+            all.push(self.typed(table, &mut notes)?);
+        }
+        if all.is_empty() {
+            all.push(self.nothing(days)?);
+        }
+        let table = match all.len() {
+            1 => all.swap_remove(0),
+            _ => Box::new(Joined::new(all)),
+        };
+        Ok((table, notes))
+    }
+
+    /// The columns that a table would start with, without rows.
+    fn nothing(&self, days: &Days) -> io::Result<Box<dyn Table>> {
+        let state = match days.earlier {
+            Some(earlier) => Checkpoint::load(self.disk, self.layout, self.source, earlier)?,
+            None => None,
+        };
+        let carried = state.map_or_else(Vec::new, |state| state.columns);
+        let columns = Columns::start(self.rules, &carried);
+        let records = self.records(days.from, Seq(0));
+        let columns = columns.all().to_vec().into();
+        Ok(Box::new(JournalTable::new(records, self.rules, columns, 0)))
+    }
+
+    /// One day: from the journal, which knows what was a number; from its files where they were changed or nothing else is left.
+    fn typed(
+        &self,
+        table: &Snapshot,
+        notes: &mut Vec<String>,
+    ) -> Result<Box<dyn Table>, ExportError> {
+        let records = self.records(table.day, table.seq);
+        let journal = records.are_whole() || table.rows() == 0;
+        let rules = Rules::parse(&table.rules).filter(|_| journal);
+        let mut edited = false;
+        for part in &table.parts {
+            edited |= match self.unchanged(table, part) {
+                Ok(found) => found.is_none(),
+                // The journal has its rows.
+                Err(ExportError::Gone(_)) if rules.is_some() => false,
+                Err(error) => return Err(error),
+            };
+        }
+        match rules {
+            Some(rules) if !edited => {
+                let columns = table.columns.clone();
+                let table = JournalTable::new(records, rules, columns, table.rows());
+                return Ok(Box::new(table));
+            }
+            _ if edited => notes.push(format!(
+                "{}: somebody changed the CSV file of this day; shown as it is now",
+                table.day
+            )),
+            _ => notes.push(format!(
+                "{}: made from the CSV file; what looks like a number is shown as one",
+                table.day
+            )),
+        }
+        let files = table.parts.iter().map(|part| CsvFile {
+            path: part.path.clone(),
+            open: part.file.clone().map(|file| (file, part.state.bytes)),
+        });
+        let guard = Rules::parse(&table.rules).is_none_or(|rules| rules.guard);
+        let table = CsvTable::open(self.disk.clone(), files.collect(), guard)?;
+        Ok(Box::new(table))
+    }
+
+    fn view(&self, ask: &Ask, table: Box<dyn Table>) -> Result<Box<dyn Table>, ExportError> {
+        match &ask.view {
+            None => Ok(table),
+            Some(name) => Err(AskError::NoSuchView {
+                name: name.clone(),
+                meant: None,
+                known: Vec::new(),
+            }
+            .into()),
+        }
+    }
+
+    fn choose(
+        &self,
+        ask: &Ask,
+        table: Box<dyn Table>,
+        days: &Days,
+    ) -> Result<Box<dyn Table>, ExportError> {
+        if ask.columns.is_empty() {
+            return Ok(table);
+        }
+        let is_of = |headings: &[Heading], name: &String| headings.iter().any(|h| h.name == *name);
+        let mut missing = ask
+            .columns
+            .iter()
+            .filter(|name| !is_of(table.headings(), name));
+        if missing.clone().next().is_some() {
+            let known = self.known_columns(table.headings(), days)?;
+            if let Some(name) = missing.find(|name| !known.contains(*name)) {
+                let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+                let headings = table.headings().iter();
+                return Err(AskError::NoColumn {
+                    name: name.clone(),
+                    meant,
+                    known: headings.map(|h| h.name.clone()).collect(),
+                }
+                .into());
+            }
+        }
+        Ok(Box::new(Chosen::new(table, &ask.columns)))
+    }
+
+    /// Every column that the source has or had: a feed must not break on a day that lacks one.
+    fn known_columns(&self, headings: &[Heading], days: &Days) -> io::Result<BTreeSet<String>> {
+        let mut known: BTreeSet<String> = headings.iter().map(|h| h.name.clone()).collect();
+        for &day in days.all.iter().rev().take(LOOKED_THROUGH_MAX) {
+            let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
+            known.extend(state.into_iter().flat_map(|s| s.columns).map(|c| c.name));
+        }
+        Ok(known)
+    }
+}
