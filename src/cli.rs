@@ -113,6 +113,13 @@ Example:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Write a download to a file, without a server or beside one
+    #[command(after_help = with_environment("\
+Example:
+  rowhook export --source lessonly --from -30d --to yesterday --format xlsx -o november.xlsx
+  The file is there whole or not at all. Without -o the bytes go to standard output. Nothing below the
+  output directory is written, and no lock is taken."))]
+    Export(Export),
     /// Hold the tables against the journal, line by line and row by row; writes nothing
     #[command(after_help = with_environment("\
 Example:
@@ -135,6 +142,74 @@ Example:
         #[command(flatten)]
         days: Days,
     },
+}
+
+/// What to export, and where to.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Export {
+    /// The source whose rows are wanted
+    #[arg(long, value_name = "S", value_parser = SourceName::new)]
+    pub source: SourceName,
+    /// Which of them, and as what.
+    #[command(flatten)]
+    pub wanted: Wanted,
+    /// Write into FILE, which is replaced [default: standard output]
+    #[arg(short = 'o', long = "out", value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// Which days, and as what: the same words as in a URL.
+#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
+pub struct Wanted {
+    /// Only the day D: YYYY-MM-DD, today, yesterday or latest
+    #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
+    pub date: Option<String>,
+    /// From the day D on: YYYY-MM-DD, today, yesterday or -30d [default: the first]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    pub from: Option<String>,
+    /// Up to the day D [default: today]
+    #[arg(long, value_name = "D", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    /// csv, csv.gz, xlsx or jsonl [default: what the file's name ends with, else csv]
+    #[arg(long, value_name = "F")]
+    pub format: Option<String>,
+    /// These columns, in this order: names between commas
+    #[arg(long, value_name = "NAMES")]
+    pub columns: Option<String>,
+    /// A view of the rows, such as latest, best or matrix
+    #[arg(long, value_name = "V")]
+    pub view: Option<String>,
+    /// For whom a CSV is meant: plain or excel
+    #[arg(long, value_name = "P")]
+    pub profile: Option<String>,
+    /// With the profile excel, what stands between cells: comma, semicolon or tab
+    #[arg(long, value_name = "D")]
+    pub delimiter: Option<String>,
+    /// With the profile excel, what stands before a fraction: point or comma
+    #[arg(long, value_name = "D")]
+    pub decimal: Option<String>,
+    /// The zone of dates, such as Europe/Berlin [default: the configured one]
+    #[arg(long, value_name = "ZONE")]
+    pub tz: Option<String>,
+}
+
+impl Wanted {
+    /// The parameters besides days and format, as in a URL.
+    #[must_use]
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        let all = [
+            ("profile", &self.profile),
+            ("delimiter", &self.delimiter),
+            ("decimal", &self.decimal),
+            ("columns", &self.columns),
+            ("view", &self.view),
+            ("tz", &self.tz),
+        ];
+        let given = all
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
+        given.collect()
+    }
 }
 
 /// The days that a command is about.
@@ -230,6 +305,8 @@ mod tests {
             ("rowhook rebuild --date 2026-11-31", 2),
             ("rowhook rebuild --date 2026-11-30 --to 2026-11-30", 2),
             ("rowhook verify --help", 0),
+            ("rowhook export", 2),
+            ("rowhook export --source a --date today --to today", 2),
             ("rowhook verify --source ../x", 2),
             ("rowhook verify --date 2026-11-31", 2),
             ("rowhook verify --date 2026-11-30 --to 2026-11-30", 2),
@@ -247,6 +324,7 @@ mod tests {
             "rowhook rebuild --help",
             "rowhook import --help",
             "rowhook verify --help",
+            "rowhook export --help",
         ] {
             let help = parse(line).unwrap_err().to_string();
             for part in [

@@ -15,6 +15,7 @@
 //! - [`flatten`]: from a payload to the cells of a row
 //! - [`table`]: one day's CSV files
 //! - [`read`]: from tables to what people download
+//! - [`export`]: a download without a server
 //! - [`verify`]: holds tables and journal against each other
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
@@ -25,6 +26,7 @@ pub mod control;
 pub mod disk;
 pub mod engine;
 pub mod event;
+pub mod export;
 pub mod flatten;
 pub mod follow;
 pub mod http;

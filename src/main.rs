@@ -1,15 +1,21 @@
 //! The program: arguments, settings, logging; all else is in the library.
 
 use clap::Parser as _;
-use rowhook::cli::{Args, Command};
+use rowhook::cli::{self, Args, Command};
 use rowhook::config::{self, Overrides, Settings};
 use rowhook::control::ask::{Ask, AskError, Outcome};
 use rowhook::engine;
-use rowhook::event::{Day, SourceName};
+use rowhook::event::{Day, SourceName, Timestamp};
+use rowhook::export::find::Found;
+use rowhook::export::{self, ExportFailure};
 use rowhook::layout::Layout;
+use rowhook::read::ask::Format;
+use rowhook::read::{self, ExportError};
 use rowhook::serve::{self, Parts, Worker};
 use rowhook::verify::{self, ProgressLine};
-use std::io::{BufReader, BufWriter, IsTerminal as _, Stdout, Write as _, stderr, stdout};
+use std::io::{
+    BufReader, BufWriter, ErrorKind, IsTerminal as _, Stdout, Write as _, stderr, stdout,
+};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,9 +27,10 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let load = match args.command() {
         Command::Serve | Command::Check => config::load,
-        Command::Verify { .. } | Command::Rebuild { .. } | Command::Import { .. } => {
-            config::load_without_secrets
-        }
+        Command::Verify { .. }
+        | Command::Rebuild { .. }
+        | Command::Import { .. }
+        | Command::Export(_) => config::load_without_secrets,
     };
     let settings = match load(&args.overrides(), &|name| std::env::var_os(name)) {
         Ok(settings) => settings,
@@ -52,6 +59,7 @@ fn main() -> ExitCode {
             again,
             files,
         } => ask(settings, |ask| ask.import(&source, &files, again)),
+        Command::Export(wanted) => export(&settings, &wanted),
         Command::Verify { json, source, days } => verify(&settings, json, source, days.bounds()),
     }
 }
@@ -123,6 +131,81 @@ fn verify(
         Ok(()) if !report.has_differences() => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+fn export(settings: &Settings, wanted: &cli::Export) -> ExitCode {
+    if let Err(code) = start_log("warn") {
+        return code;
+    }
+    match try_export(settings, wanted) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read enough closes the pipe.
+        Err(ExportFailure::Io { error, .. }) if error.kind() == ErrorKind::BrokenPipe => {
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(if error.is_wrong_usage() { WRONG } else { 1 })
+        }
+    }
+}
+
+fn try_export(settings: &Settings, wanted: &cli::Export) -> Result<(), ExportFailure> {
+    let cli::Export {
+        source,
+        wanted,
+        out,
+    } = wanted;
+    let of_name = out.as_ref().and_then(|path| Format::of_name(path));
+    let format = wanted.format.as_deref().or(of_name.map(Format::ending));
+    let format = format.unwrap_or("csv");
+    let ask = read::Ask::given(
+        source.clone(),
+        wanted.date.as_deref(),
+        (wanted.from.as_deref(), wanted.to.as_deref()),
+        format,
+        &wanted.parameters(),
+    );
+    let ask = ask.map_err(ExportError::Ask)?;
+    if out.is_none() && stdout().is_terminal() && !ask.format.is_text() {
+        return Err(ExportFailure::Terminal(ask.format.ending()));
+    }
+    let disk = Parts::real().disk;
+    let (layout, options) = (
+        Layout::new(&settings.output),
+        engine::follow_options(settings),
+    );
+    let today = Timestamp::now().day(settings.timezone);
+    let found = Found::open(&disk, &layout, &options)?;
+    let answer = found.answer(&ask, today, settings.timezone)?;
+    let (mut chunks, total) = export::write::chunks(&disk, answer);
+    let mut line = ProgressLine::new(stderr().is_terminal() && out.is_some());
+    let mut tell = |bytes: u64| {
+        line.say(|| match total {
+            Some(total) => format!(
+                "{} % of {} MB",
+                bytes * 100 / total.max(1),
+                total / 1_000_000
+            ),
+            None => format!("{} MB", bytes / 1_000_000),
+        });
+    };
+    let written =
+        match out {
+            Some(path) => export::write::to_file(&mut *chunks, path, &mut tell),
+            None => export::write::to_pipe(&mut *chunks, &mut stdout().lock(), &mut tell).map_err(
+                |error| ExportFailure::Io {
+                    path: "standard output".into(),
+                    error,
+                },
+            ),
+        };
+    line.clear();
+    let bytes = written?;
+    if let Some(path) = out {
+        eprintln!("{}: {bytes} bytes", path.display());
+    }
+    Ok(())
 }
 
 fn serve(settings: Settings, overrides: Overrides) -> ExitCode {

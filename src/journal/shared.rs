@@ -48,6 +48,12 @@ impl Shared {
         }
     }
 
+    /// The journal as somebody finds it who only reads it: `segments` as far as they are good, and the last event in them.
+    #[must_use]
+    pub fn found(segments: Vec<Segment>, last: Seq) -> Self {
+        Self::new(segments, last)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change is a whole assignment: what a panicking thread left is usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

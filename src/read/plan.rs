@@ -62,7 +62,8 @@ impl Tables<'_> {
     /// # Errors
     /// When there is no such table, column or view, or the disk fails.
     pub fn answer(&self, ask: &Ask, days: &Days) -> Result<Answer, ExportError> {
-        if ask.is_plain() && matches!(ask.format, Format::Csv | Format::CsvGz) {
+        let written = self.open.iter().all(|table| !table.parts.is_empty());
+        if written && ask.is_plain() && matches!(ask.format, Format::Csv | Format::CsvGz) {
             let export = self.plain(ask, days)?;
             return Ok(match ask.format {
                 Format::Csv => Answer::File(export),
@@ -217,10 +218,10 @@ impl Tables<'_> {
         let mut days = Vec::with_capacity(tables.len());
         for table in tables {
             let records = self.records(table.day, table.seq);
-            if !records.are_whole() && table.rows() > 0 {
+            if !records.are_whole() && table.rows > 0 {
                 return Err(ExportError::PutAway(table.day));
             }
-            days.push((records, table.rows()));
+            days.push((records, table.rows));
         }
         Ok(Box::new(Events::new(days)))
     }
@@ -276,8 +277,11 @@ impl Tables<'_> {
         notes: &mut Vec<String>,
     ) -> Result<Box<dyn Table>, ExportError> {
         let records = self.records(table.day, table.seq);
-        let journal = records.are_whole() || table.rows() == 0;
+        let journal = records.are_whole() || table.rows == 0;
         let rules = Rules::parse(&table.rules).filter(|_| journal);
+        if table.parts.is_empty() && rules.is_none() {
+            return Err(ExportError::PutAway(table.day));
+        }
         let mut edited = false;
         for part in &table.parts {
             edited |= match self.unchanged(table, part) {
@@ -290,8 +294,8 @@ impl Tables<'_> {
         match rules {
             Some(rules) if !edited => {
                 let columns = table.columns.clone();
-                let table = JournalTable::new(records, rules, columns, table.rows());
-                return Ok(Box::new(table));
+                let rows = table.rows;
+                return Ok(Box::new(JournalTable::new(records, rules, columns, rows)));
             }
             _ if edited => notes.push(format!(
                 "{}: somebody changed the CSV file of this day; shown as it is now",

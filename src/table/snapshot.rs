@@ -31,7 +31,9 @@ pub struct Snapshot {
     pub seq: Seq,
     /// All columns.
     pub columns: Arc<[Column]>,
-    /// The files.
+    /// Rows of all its files.
+    pub rows: u64,
+    /// The files; none where they are not as far as the journal, and whoever reads makes the rows from that.
     pub parts: Vec<SnapshotPart>,
     /// First and last receipt.
     pub received: Option<Received>,
@@ -78,12 +80,6 @@ impl Figures {
 }
 
 impl Snapshot {
-    /// The rows of all its files.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.parts.iter().map(|part| part.state.rows).sum()
-    }
-
     /// The snapshot of a table that is not written to any more.
     #[must_use]
     pub fn of(state: &Checkpoint, layout: &Layout) -> Self {
@@ -93,6 +89,7 @@ impl Snapshot {
             rules: state.rules.clone(),
             bom: state.rules.contains("bom=true"),
             seq: state.seq,
+            rows: state.parts.iter().map(|part| part.rows).sum(),
             columns: state.columns.iter().take(columns).cloned().collect(),
             parts: (1..)
                 .zip(&state.parts)

@@ -44,18 +44,24 @@ impl ProgressLine {
 
     /// `done` of `total` bytes of the journal were read.
     pub fn tell(&mut self, done: u64, total: u64) {
+        self.say(|| {
+            let percent = done.min(total) * 100 / total.max(1);
+            format!(
+                "reading the journal: {percent} % of {} MB",
+                total / 1_000_000
+            )
+        });
+    }
+
+    /// Shows `words`, now and then.
+    pub fn say(&mut self, words: impl FnOnce() -> String) {
         let now = Instant::now();
         if self.next.is_none_or(|next| now < next) {
             return;
         }
         self.next = Some(now + EVERY);
         self.shown = true;
-        let percent = done.min(total) * 100 / total.max(1);
-        let _ = write!(
-            std::io::stderr(),
-            "\rreading the journal: {percent} % of {} MB ",
-            total / 1_000_000
-        );
+        let _ = write!(std::io::stderr(), "\r{} ", words());
     }
 
     /// Takes the line away.

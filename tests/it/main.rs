@@ -13,6 +13,7 @@ mod days;
 mod downloads;
 mod duplicates;
 mod edits;
+mod export;
 mod feeds;
 mod files;
 mod flatten;

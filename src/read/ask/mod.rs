@@ -15,6 +15,7 @@ use chrono_tz::Tz;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::collections::HashSet;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// What an export is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,6 +101,24 @@ impl Format {
             Self::Xlsx => "xlsx",
             Self::Jsonl => "jsonl",
         }
+    }
+
+    /// The format that a file of this name has.
+    #[must_use]
+    pub fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?;
+        let ends = |ending: &str| {
+            name.strip_suffix(ending)
+                .is_some_and(|stem| stem.ends_with('.'))
+        };
+        let found = Self::ALL.into_iter().find(|(_, ending)| ends(ending));
+        found.map(|(format, _)| format)
+    }
+
+    /// Whether a person can read it.
+    #[must_use]
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Csv | Self::Jsonl)
     }
 
     /// The media type (RFC 7111, RFC 6713, ECMA-376).
@@ -251,16 +270,41 @@ impl Ask {
         Self::new(source, span).with(format, &given)
     }
 
-    /// The same from the parameters of the command line; a parameter that was not given is none.
+    /// The same as a command line gives it: a day or two ends of a range, all days where there is none of them; the `format`
+    /// by its ending.
     ///
     /// # Errors
-    /// When they do not go together.
+    /// When it is nothing, or its parts do not go together.
     pub fn given(
         source: SourceName,
-        span: Span,
-        format: Format,
+        date: Option<&str>,
+        (from, to): (Option<&str>, Option<&str>),
+        format: &str,
         parameters: &[(String, String)],
     ) -> Result<Self, AskError> {
+        let when = |name, value: Option<&str>, otherwise| match value {
+            None => Ok(otherwise),
+            Some(value) => value.parse().map_err(|error| AskError::Day {
+                name,
+                value: value.to_owned(),
+                error,
+            }),
+        };
+        let span = match date {
+            Some(date) => Span::Day(date.parse().map_err(|_| AskError::Date(date.to_owned()))?),
+            None => Span::Range(
+                when("from", from, When::Day(Day::new(chrono::NaiveDate::MIN)))?,
+                when("to", to, When::Today)?,
+            ),
+        };
+        let found = Format::ALL
+            .into_iter()
+            .find(|(_, ending)| *ending == format);
+        let (format, _) = found.ok_or_else(|| AskError::Value {
+            name: "format",
+            value: format.to_owned(),
+            allowed: "csv, csv.gz, xlsx, jsonl".to_owned(),
+        })?;
         Self::new(source, span).with(format, &Given::new(parameters, &PARAMETERS)?)
     }
 

@@ -64,6 +64,12 @@ impl Row {
         self.cells.clear();
     }
 
+    /// Whether no cell holds anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.cells.is_empty()
+    }
+
     /// Adds a cell behind those that it has. An empty one is none.
     pub fn push(&mut self, column: usize, kind: Kind, text: &[u8]) {
         debug_assert!(

@@ -85,6 +85,10 @@ impl Chunks for Csv {
                 at = column;
                 self.style.cell(&headings[column], kind, text, &mut out);
             }
+            if headings.len() == 1 && self.row.is_empty() {
+                // An empty line would be no row.
+                out.extend_from_slice(b"\"\"");
+            }
             out.resize(out.len() + headings.len().saturating_sub(at + 1), delimiter);
             out.extend_from_slice(self.style.line_end());
         }
