@@ -14,9 +14,11 @@ use super::write::Chunks;
 use super::write::csv::{Csv, Style};
 use super::write::gzip::Gzip;
 use super::write::jsonl::{Events, Objects};
-use crate::event::{Day, Seq, nearest};
+use super::write::xlsx::{About, Xlsx};
+use crate::event::{Day, Seq, Timestamp, nearest};
 use crate::flatten::{Columns, Rules};
 use crate::table::{Checkpoint, Snapshot};
+use chrono_tz::Tz;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -185,7 +187,7 @@ impl Tables<'_> {
         if ask.format == Format::Jsonl && ask.is_plain() {
             return self.events(tables);
         }
-        let (table, _notes) = self.whole(tables, days)?;
+        let (table, notes) = self.whole(tables, days)?;
         let table = self.view(ask, table)?;
         let table = self.choose(ask, table, days)?;
         let zone = ask.zone.unwrap_or(self.zone);
@@ -209,8 +211,29 @@ impl Tables<'_> {
             Format::Csv => csv(table),
             Format::CsvGz => Box::new(Gzip::new(csv(table))),
             Format::Jsonl => Box::new(Objects::new(table)),
-            Format::Xlsx => return Err(AskError::NoSuch.into()),
+            Format::Xlsx => Box::new(Xlsx::new(table, self.about(ask, days, notes, zone))?),
         })
+    }
+
+    /// What a workbook says of itself.
+    fn about(&self, ask: &Ask, days: &Days, notes: Vec<String>, zone: Tz) -> About {
+        let chosen = |name: &str, value: Option<String>| Some((name.to_owned(), value?));
+        let columns = (!ask.columns.is_empty()).then(|| ask.columns.join(", "));
+        About {
+            title: format!("Rows of {}", self.source),
+            source: self.source.to_string(),
+            days: match days.from == days.to {
+                true => days.from.to_string(),
+                false => format!("{} to {}", days.from, days.to),
+            },
+            zone,
+            made_at: Timestamp::now(),
+            chosen: [chosen("View", ask.view.clone()), chosen("Columns", columns)]
+                .into_iter()
+                .flatten()
+                .collect(),
+            notes,
+        }
     }
 
     /// The events of all days as they were sent.

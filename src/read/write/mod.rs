@@ -3,6 +3,7 @@
 //!
 //! - [`csv`]: CSV, also for Excel; `typed`: what that makes of a cell
 //! - [`jsonl`]: events and rows as JSON Lines
+//! - [`xlsx`]: a workbook
 //! - [`gzip`]: any of these, gzipped
 //! - [`moment`]: date-times as spreadsheets want them
 
@@ -11,6 +12,9 @@ pub mod gzip;
 pub mod jsonl;
 pub mod moment;
 mod typed;
+pub mod xlsx;
+
+pub use xlsx::Xlsx;
 
 use std::io;
 
