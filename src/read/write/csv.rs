@@ -129,8 +129,8 @@ impl Style {
                 }
             }
             (Self::Excel { guard, zone, .. }, Kind::Text) => {
-                if let Some(moment) = moment::moment(text, zone) {
-                    let shown = moment.format("%Y-%m-%d %H:%M:%S").to_string();
+                if let Some((local, _)) = moment::moment(text, zone) {
+                    let shown = local.format("%Y-%m-%d %H:%M:%S").to_string();
                     out.extend_from_slice(shown.as_bytes());
                 } else if typed::changes_text(text) {
                     kept(text, out);
