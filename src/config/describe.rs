@@ -7,6 +7,7 @@ use super::error::escaped;
 use super::value::{grouped, is_local};
 use super::{Auth, Identity, Settings, Source};
 use crate::event::Preset;
+use crate::flatten::ColumnRules;
 
 impl Settings {
     /// Every setting that is in force, a line each, in aligned plain text that ends with a line end.
@@ -118,6 +119,34 @@ impl Settings {
         sheet.line("  auth", auth);
         sheet.line("  dedup", dedup);
         sheet.line("  requests_per_second_max", rate);
+        if let Some(columns) = &source.columns {
+            describe_columns(sheet, columns);
+        }
+    }
+}
+
+/// Every rule on a line of its own: patterns and names may have commas in them.
+fn describe_columns(sheet: &mut Sheet, columns: &ColumnRules) {
+    for pattern in &columns.include {
+        sheet.line("  columns.include", pattern);
+    }
+    for pattern in &columns.exclude {
+        sheet.line("  columns.exclude", pattern);
+    }
+    for (field, name) in &columns.rename {
+        sheet.line("  columns.rename", format_args!("{field} is called {name}"));
+    }
+    for (first, second) in &columns.alias {
+        sheet.line(
+            "  columns.alias",
+            format_args!("{first} goes into {second}"),
+        );
+    }
+    for (field, arrays) in &columns.arrays {
+        sheet.line(
+            "  columns.arrays",
+            format_args!("{field}: {}", arrays.as_str()),
+        );
     }
 }
 

@@ -145,8 +145,9 @@ fn shown_as(key: &str, value: &str) -> Option<bool> {
     let meant = nearest(key, known_keys()).filter(|_| !smells_of_secret(key));
     match meant.unwrap_or(key) {
         "cert_file" | "key_file" => Some(value.len() <= 200 && value.contains('.')),
-        "trusted_proxies" | "listen" | "output" | "timezone" | "preset" | "dedup" | "id"
-        | "token_file" | "value_file" | "days" | "ids_max" | "formula_guard" | "bom" => Some(true),
+        "include" | "exclude" | "trusted_proxies" | "listen" | "output" | "timezone" | "preset"
+        | "dedup" | "id" | "token_file" | "value_file" | "days" | "ids_max" | "formula_guard"
+        | "bom" => Some(true),
         "public_url" => Some(!value.contains('@')),
         "scheme" => {
             let word = |b: u8| b.is_ascii_alphabetic() || b == b'-';

@@ -43,11 +43,19 @@ pub(super) const LIMITS: &[&str] = &[
 ];
 pub(super) const DEDUP: &[&str] = &["days", "ids_max"];
 pub(super) const CSV: &[&str] = &["formula_guard", "bom"];
-pub(super) const SOURCE: &[&str] = &["preset", "auth", "dedup", "id", "requests_per_second_max"];
+pub(super) const SOURCE: &[&str] = &[
+    "preset",
+    "auth",
+    "dedup",
+    "id",
+    "requests_per_second_max",
+    "columns",
+];
+pub(super) const COLUMNS: &[&str] = &["include", "exclude", "rename", "alias", "arrays"];
 pub(super) const AUTH: &[&str] = &["scheme", "value_env", "value_file"];
 
 /// Every key, and where it belongs.
-const BELONGS: [(&[&str], &str); 8] = [
+const BELONGS: [(&[&str], &str); 9] = [
     (TOP, "at the top of the file, before the first `[…]`"),
     (TLS, "under `[tls]`"),
     (ACCESS, "under `[access]`"),
@@ -55,6 +63,7 @@ const BELONGS: [(&[&str], &str); 8] = [
     (DEDUP, "under `[dedup]`"),
     (CSV, "under `[csv]`"),
     (SOURCE, "under `[sources.NAME]`"),
+    (COLUMNS, "under `[sources.NAME.columns]`"),
     (AUTH, "inside `auth = { … }`"),
 ];
 
@@ -246,6 +255,12 @@ impl<'d> Section<'d> {
         keys.map(|key| Spanned::new(key.span(), key.get_ref().as_ref()))
     }
 
+    /// Whether a table stands at `key`.
+    pub(super) fn is_table(&self, key: &str) -> bool {
+        self.get(key)
+            .is_some_and(|value| matches!(value.get_ref(), DeValue::Table(_)))
+    }
+
     /// The bytes of the value at `key`.
     pub(super) fn span(&self, key: &str) -> Option<Range<usize>> {
         self.get(key).map(Spanned::span)
@@ -272,6 +287,11 @@ impl<'d> Section<'d> {
                 "write `auth = { scheme = \"none\" }` or \
                  `auth = { scheme = \"authorization\", value_env = \"NAME\" }`",
             ),
+            ("a table", "columns") => {
+                Some("write `[sources.NAME.columns]` on a line of its own, and the rules below it")
+            }
+            ("a table", "rename" | "alias") => Some("write `{ \"NAME\" = \"NAME\" }`"),
+            ("a table", "arrays") => Some("write `{ \"NAME\" = \"json\" }`"),
             ("a table", "sources") => Some("write `[sources.NAME]` on a line of its own for each"),
             _ => help,
         };

@@ -7,6 +7,7 @@
 //! - `secret`: secrets and what they may consist of
 //! - `lookup`: where secrets are found
 //! - `sources`: who may send
+//! - `columns`: which fields become columns
 //! - `tls`, `validity`: the certificate and its key
 //! - `networks`: addresses of proxies
 //! - `resolve`: all of it together
@@ -14,6 +15,7 @@
 //! - `describe`: settings as text for a person
 //! - `error`, `excerpt`: what is said when something is wrong, and the line of the file
 
+mod columns;
 mod describe;
 mod error;
 mod excerpt;
@@ -34,11 +36,13 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono_tz::Tz;
 
 use crate::event::{Preset, SourceName};
+use crate::flatten::ColumnRules;
 
 pub use error::ConfigError;
 pub use networks::Network;
@@ -130,6 +134,8 @@ pub struct Source {
     pub identity: Identity,
     /// The most requests a second; none: no limit.
     pub requests_per_second_max: Option<NonZeroU32>,
+    /// Which fields become columns, and how; none: all of them, as they come.
+    pub columns: Option<Arc<ColumnRules>>,
 }
 
 /// How a sender shows that it is one.

@@ -22,6 +22,7 @@ impl<'r> Resolver<'r> {
                 auth: self.default_auth(Preset::Lessonly)?,
                 identity: Identity::Content,
                 requests_per_second_max: None,
+                columns: None,
             };
             return Ok(BTreeMap::from([(name, source)]));
         };
@@ -64,6 +65,7 @@ impl<'r> Resolver<'r> {
             },
             identity: self.identity(section)?,
             requests_per_second_max: NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX)),
+            columns: self.columns(section, preset)?,
         })
     }
 
@@ -157,7 +159,7 @@ fn preset(text: &str) -> Result<Preset, Fault> {
 }
 
 /// `text` is no `what`; these are known.
-fn unknown(what: &str, text: &str, known: &[&str]) -> Fault {
+pub(super) fn unknown(what: &str, text: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(format!("unknown {what} {}", quoted(text)));
     let fault = match nearest(text, known.iter().copied()) {
         Some(known) => fault.help(format!("did you mean `{known}`?")),

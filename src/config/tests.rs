@@ -6,6 +6,7 @@ use std::path::Path;
 use super::*;
 use crate::event::Preset;
 
+mod columns;
 mod lists;
 mod tls;
 
@@ -90,6 +91,7 @@ fn defaults() -> Settings {
         auth: Auth::None { written: false },
         identity: Identity::Content,
         requests_per_second_max: None,
+        columns: None,
     };
     Settings {
         file: None,
@@ -496,7 +498,7 @@ fn unknown_keys() {
     2 | reqests_per_second_max = 5
       | ^^^^^^^^^^^^^^^^^^^^^^
       = help: did you mean `requests_per_second_max`?
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`
 
     error: unknown key `value_env`
      --> rowhook.toml:2:1
@@ -504,7 +506,7 @@ fn unknown_keys() {
     2 | value_env = "NAME"
       | ^^^^^^^^^
       = help: `value_env` belongs inside `auth = { … }`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`
 
     error: unknown key `schema`
      --> rowhook.toml:2:10

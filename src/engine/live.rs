@@ -64,19 +64,19 @@ impl Live {
     /// The rules of a source's tables; a source that is not configured any more is generic.
     #[must_use]
     pub fn rules(&self, source: &SourceName) -> Rules {
-        let source = self.settings.sources.get(source);
-        rules_of(&self.settings, source.map_or(Preset::Generic, |s| s.preset))
+        rules_of(&self.settings, self.settings.sources.get(source))
     }
 }
 
-/// The rules of the tables of a source with this preset.
+/// The rules of the tables of a source; of none, those that hold for every source.
 #[must_use]
-pub fn rules_of(settings: &Settings, preset: Preset) -> Rules {
+pub fn rules_of(settings: &Settings, source: Option<&Source>) -> Rules {
     Rules {
-        preset,
+        preset: source.map_or(Preset::Generic, |source| source.preset),
         columns_max: settings.limits.columns_max,
         guard: settings.csv.formula_guard,
         bom: settings.csv.bom,
+        columns: source.and_then(|source| source.columns.clone()),
     }
 }
 
@@ -102,11 +102,11 @@ pub fn refused_options(settings: &Settings) -> RefusedOptions {
 /// What the follower takes from the settings.
 #[must_use]
 pub fn follow_options(settings: &Settings) -> FollowOptions {
-    let rules = |source: &Source| (source.name.clone(), rules_of(settings, source.preset));
+    let rules = |source: &Source| (source.name.clone(), rules_of(settings, Some(source)));
     FollowOptions {
         zone: settings.timezone,
         sources: settings.sources.values().map(rules).collect(),
-        others: rules_of(settings, Preset::Generic),
+        others: rules_of(settings, None),
         part_rows: PART_ROWS,
         slice_bytes: SLICE_BYTES,
     }

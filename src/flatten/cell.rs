@@ -1,6 +1,7 @@
 //! One cell as CSV (RFC 4180), and the guard against formulas (OWASP, "CSV
 //! injection").
 
+use super::choice::Arrays;
 use crate::json::{self, Walker, unescape};
 use std::cell::RefCell;
 
@@ -124,9 +125,9 @@ pub enum Kind {
     Boolean,
 }
 
-/// Hands `then` the text of a raw JSON value, as it is sent: strings decoded, numbers with the sender's digits, an array of
-/// scalars joined with `; `, any other array as its JSON text. Null, `[]` and `{}` have none.
-pub fn with_value(raw: &[u8], then: impl FnOnce(Kind, &[u8])) {
+/// Hands `then` the text of a raw JSON value, as it is sent: strings decoded, numbers with the sender's digits, an array as
+/// `arrays` says. Null, `{}` and `[]`, unless that is counted or JSON, have none.
+pub fn with_value(raw: &[u8], arrays: Arrays, then: impl FnOnce(Kind, &[u8])) {
     match raw.first() {
         Some(b'"') => {
             let inside = &raw[1..raw.len().saturating_sub(1).max(1)];
@@ -136,16 +137,28 @@ pub fn with_value(raw: &[u8], then: impl FnOnce(Kind, &[u8])) {
                 with_decoded(|text| unescape(inside, text), |text| then(Kind::Text, text));
             }
         }
-        Some(b'[') => with_decoded(|text| array_text(raw, text), |text| then(Kind::Text, text)),
+        Some(b'[') => with_array(raw, arrays, then),
         Some(b'n' | b'{') | None => {}
         Some(b't' | b'f') => then(Kind::Boolean, raw),
         Some(_) => then(Kind::Number, raw),
     }
 }
 
+fn with_array(raw: &[u8], arrays: Arrays, then: impl FnOnce(Kind, &[u8])) {
+    match arrays {
+        Arrays::Join => with_decoded(|text| array_text(raw, text), |text| then(Kind::Text, text)),
+        // One that is too large to be taken apart is still here.
+        Arrays::Json | Arrays::Expand => then(Kind::Text, raw),
+        Arrays::Count => then(
+            Kind::Number,
+            Walker::new(raw, 0).count().to_string().as_bytes(),
+        ),
+    }
+}
+
 /// Appends the cell of a raw JSON value, of the text that [`with_value`] gives.
-pub fn write_value(raw: &[u8], guard: bool, out: &mut Vec<u8>) {
-    with_value(raw, |kind, text| match kind {
+pub fn write_value(raw: &[u8], arrays: Arrays, guard: bool, out: &mut Vec<u8>) {
+    with_value(raw, arrays, |kind, text| match kind {
         Kind::Text => write_text(text, guard, out),
         Kind::Number | Kind::Boolean => out.extend_from_slice(text),
     });
@@ -196,7 +209,7 @@ mod tests {
     #[track_caller]
     fn value(raw: &str, csv: &str) {
         let mut out = Vec::new();
-        write_value(raw.as_bytes(), true, &mut out);
+        write_value(raw.as_bytes(), Arrays::Join, true, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), csv);
     }
 

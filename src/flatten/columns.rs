@@ -3,10 +3,11 @@
 
 use super::Rules;
 use super::cell::guarded;
+use super::choice::{Arrays, Verdict};
 use super::names::Names;
-use super::path::{Path, custom, push_key, push_occurrence};
+use super::pass::Pass;
+use super::path::{Path, custom};
 use crate::event::Preset;
-use crate::json::{Kind, Walker, unescape};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::ops::Range;
@@ -47,14 +48,14 @@ impl Column {
     }
 }
 
-/// A longer path gets no column of its own: a thousand names of a megabyte would be a header of a gigabyte.
-const PATH_BYTES_MAX: usize = 4096;
-
 /// Cells that are kept room for from event to event.
 const KEPT: usize = 4096;
 
+/// Bytes that are kept to remember what was decided about paths without a column: senders may make endless ones.
+const DECIDED_BYTES_MAX: usize = 256 << 10;
+
 /// The documented fields of Lessonly, in their order.
-const LESSONLY: [&[&str]; 13] = [
+pub(super) const LESSONLY: [&[&str]; 13] = [
     &["user", "ext_uid"],
     &["user", "id"],
     &["user", "name"],
@@ -76,16 +77,21 @@ pub struct Columns {
     pub(super) rules: Rules,
     pub(super) list: Vec<Column>,
     names: Names,
-    by_path: HashMap<Path, u32>,
+    pub(super) by_path: HashMap<Path, u32>,
     pub(super) more: Option<u32>,
     pub(super) received_at: u32,
     pub(super) event_id: u32,
     /// The columns of the last event's values, in the order of the values: payloads of one sender look alike, so the next
     /// event's n-th value mostly belongs where the last one's n-th did, and need not be looked up.
-    last: Vec<u32>,
+    pub(super) last: Vec<u32>,
     /// For each column the number of the event that filled it last: found filled again, its path is repeated.
-    filled: Vec<u64>,
-    event: u64,
+    pub(super) filled: Vec<u64>,
+    pub(super) event: u64,
+    /// For each column what becomes of arrays in it; nothing when that was not chosen.
+    arrays: Vec<Arrays>,
+    /// What was decided about paths without a column, and how many bytes that takes. Emptied when it is too much.
+    decided: HashMap<Path, Verdict>,
+    decided_bytes: usize,
 }
 
 /// Where the cells of one event's row are. Kept and reused from event to event.
@@ -93,18 +99,23 @@ pub struct Columns {
 pub struct Flat {
     /// Column and place in the payload, by ascending column.
     pub(super) cells: Vec<(u32, Range<usize>)>,
-    /// Values without a column of their own: their whole path and place, in the order of the payload.
+    /// Values without a column of their own: their whole path and place, in the order of the payload but for those that were
+    /// deferred.
     pub(super) over: Vec<(Path, Range<usize>)>,
-    fresh: Vec<Fresh>,
-    fresh_paths: HashMap<Path, usize>,
-    repeats: HashMap<Path, u32>,
-    path: Vec<u8>,
+    pub(super) fresh: Vec<Fresh>,
+    pub(super) fresh_paths: HashMap<Path, usize>,
+    pub(super) repeats: HashMap<Path, u32>,
+    pub(super) path: Vec<u8>,
+    /// Values that came under another name of a column, in the order of the payload: they come behind the others.
+    pub(super) deferred: Vec<(Path, Range<usize>)>,
+    /// Bytes of paths that came of taking arrays apart.
+    pub(super) expanded: usize,
 }
 
 #[derive(Debug, Clone)]
-struct Fresh {
-    path: Path,
-    value: Range<usize>,
+pub(super) struct Fresh {
+    pub(super) path: Path,
+    pub(super) value: Range<usize>,
 }
 
 impl Columns {
@@ -113,11 +124,8 @@ impl Columns {
     pub fn start(rules: Rules, carried: &[Column]) -> Self {
         let mut columns = Self::empty(rules);
         columns.add(Path::own("received_at"), "received_at".into());
-        if rules.preset == Preset::Lessonly {
-            for keys in LESSONLY {
-                let name = columns.names.claim(&keys.join("."));
-                columns.add(Path::of(keys), name);
-            }
+        if columns.rules.preset == Preset::Lessonly {
+            columns.pin(&LESSONLY);
         }
         columns.add(Path::own("event_id"), "event_id".into());
         columns.carry(carried);
@@ -140,9 +148,9 @@ impl Columns {
 
     fn empty(rules: Rules) -> Self {
         Self {
+            names: Names::new(rules.guard),
             rules,
             list: Vec::new(),
-            names: Names::new(rules.guard),
             by_path: HashMap::new(),
             more: None,
             received_at: 0,
@@ -150,21 +158,107 @@ impl Columns {
             last: Vec::new(),
             filled: Vec::new(),
             event: 0,
+            arrays: Vec::new(),
+            decided: HashMap::new(),
+            decided_bytes: 0,
+        }
+    }
+
+    /// Adds the documented columns that are wanted.
+    fn pin(&mut self, documented: &[&[&str]]) {
+        for keys in documented {
+            let Some(path) = self.chosen(&Path::of(keys)) else {
+                continue;
+            };
+            if self.by_path.contains_key(&path) {
+                continue;
+            }
+            let name = if path == Path::of(keys) && self.renamed(&path).is_none() {
+                self.names.claim(&keys.join("."))
+            } else {
+                self.name(&path)
+            };
+            self.add(path, name);
         }
     }
 
     fn carry(&mut self, carried: &[Column]) {
-        for column in carried.iter().filter(|c| c.valued) {
-            let known = self.by_path.contains_key(&column.path) || column.path.is_own();
-            if !known && self.has_room() {
-                let name = self.names.assign(Some(&column.name), &column.path);
-                self.add(column.path.clone(), name);
+        for column in carried.iter().filter(|c| c.valued && !c.path.is_own()) {
+            let Some(path) = self.chosen(&column.path) else {
+                continue;
+            };
+            if !self.by_path.contains_key(&path) && self.has_room() {
+                // A column keeps its name, unless that was or is chosen for it.
+                let kept = Names::is_natural(&column.name, &path) && self.renamed(&path).is_none();
+                let name = if kept {
+                    self.names.assign(Some(&column.name), &path.whole())
+                } else {
+                    self.name(&path)
+                };
+                self.add(path, name);
             }
         }
     }
 
+    /// The path of the column that the values of `path` belong to; nothing when they belong nowhere.
+    fn chosen(&self, path: &Path) -> Option<Path> {
+        match &self.rules.columns {
+            None => Some(path.clone()),
+            Some(chosen) => chosen.column_of(path, self.rules.preset),
+        }
+    }
+
+    fn renamed(&self, path: &Path) -> Option<&str> {
+        let chosen = self.rules.columns.as_ref()?;
+        chosen.renamed(path, self.rules.preset)
+    }
+
+    /// A name for a new column: what was chosen, or what the path would like.
+    fn name(&mut self, path: &Path) -> String {
+        if let Some(name) = self.renamed(path).map(str::to_owned) {
+            return self.names.assign(None, &name);
+        }
+        let lessonly = self.rules.preset == Preset::Lessonly;
+        let wanted = if lessonly { path.wanted() } else { None };
+        self.names.assign(wanted.as_deref(), &path.whole())
+    }
+
+    /// What becomes of an array in a column.
+    pub(super) fn arrays(&self, column: u32) -> Arrays {
+        let chosen = self.arrays.get(column as usize);
+        chosen.copied().unwrap_or_default()
+    }
+
+    /// What was chosen for a path that no column has.
+    pub(super) fn verdict(&mut self, path: &[u8]) -> Verdict {
+        /// What an entry takes besides its path.
+        const ENTRY_BYTES: usize = 64;
+        if let Some(verdict) = self.decided.get(path) {
+            return verdict.clone();
+        }
+        let Some(chosen) = &self.rules.columns else {
+            return Verdict::Kept;
+        };
+        let verdict = chosen.verdict(path, self.rules.preset);
+        let bytes = path.len() + ENTRY_BYTES;
+        if self.decided_bytes + bytes > DECIDED_BYTES_MAX {
+            self.decided = HashMap::new();
+            self.decided_bytes = 0;
+        }
+        if bytes <= DECIDED_BYTES_MAX {
+            self.decided.insert(Path::from_bytes(path), verdict.clone());
+            self.decided_bytes += bytes;
+        }
+        verdict
+    }
+
+    #[cfg(test)]
+    pub(super) fn decided_bytes(&self) -> usize {
+        self.decided_bytes
+    }
+
     /// Room for one column more, with a place kept for `more`.
-    fn has_room(&self) -> bool {
+    pub(super) fn has_room(&self) -> bool {
         let kept = usize::from(self.more.is_none());
         self.list.len() + kept < self.rules.columns_max
     }
@@ -182,6 +276,12 @@ impl Columns {
         }
         if path == Path::own("more") {
             self.more = Some(index);
+        }
+        if let Some(chosen) = &self.rules.columns
+            && !chosen.arrays.is_empty()
+        {
+            let arrays = chosen.arrays_at(path.base(), self.rules.preset);
+            self.arrays.push(arrays);
         }
         self.by_path.insert(path.clone(), index);
         self.list.push(Column {
@@ -216,13 +316,7 @@ impl Columns {
     pub fn place(&mut self, payload: &[u8], flat: &mut Flat) {
         flat.clear();
         self.event += 1;
-        let mut pass = Pass {
-            columns: self,
-            flat,
-            payload,
-            count: 0,
-        };
-        pass.object(0);
+        Pass::new(self, flat, payload).run();
         if !flat.fresh.is_empty() || (!flat.over.is_empty() && self.more.is_none()) {
             self.add_fresh(flat);
         }
@@ -239,121 +333,28 @@ impl Columns {
         fresh.sort_by_key(|f| !(lessonly && custom(f.path.bytes()).is_some()));
         for Fresh { path, value } in fresh {
             if self.has_room() {
-                let wanted = if lessonly { path.wanted() } else { None };
-                let name = self.names.assign(wanted.as_deref(), &path);
+                let name = self.name(&path);
                 let index = self.add(path, name);
                 flat.cells.push((index, value));
             } else {
                 flat.over.push((path, value));
             }
         }
-        flat.over.sort_by_key(|(_, value)| value.start);
+        let Flat { over, deferred, .. } = flat;
+        over.sort_by_key(|(_, value)| {
+            let next = deferred.partition_point(|(_, other)| other.start <= value.start);
+            let last = next.checked_sub(1).map(|last| &deferred[last].1);
+            let is_deferred = last.is_some_and(|other| value.start < other.end);
+            (is_deferred, value.start)
+        });
         if !flat.over.is_empty() && self.more.is_none() {
             self.add(Path::own("more"), "more".into());
         }
     }
 }
 
-/// One walk through one payload.
-struct Pass<'a> {
-    columns: &'a mut Columns,
-    flat: &'a mut Flat,
-    payload: &'a [u8],
-    count: usize,
-}
-
-impl Pass<'_> {
-    /// All members of the object at `at`; returns the offset behind it. As deep as the payload, which has a limit.
-    fn object(&mut self, at: usize) -> usize {
-        let payload = self.payload;
-        let mut members = Walker::new(payload, at);
-        while let Some(member) = members.step() {
-            let length = self.flat.path.len();
-            let key = &payload[member.key.clone()];
-            push_key(&mut self.flat.path, |path| {
-                if memchr::memchr(b'\\', key).is_none() {
-                    path.extend_from_slice(key);
-                } else {
-                    unescape(key, path);
-                }
-            });
-            let mut value = member.value;
-            match member.kind {
-                Kind::Object => members.skip_to(self.object(value.start)),
-                Kind::Array => {
-                    value.end = crate::json::nested_end(payload, value.start);
-                    members.skip_to(value.end);
-                    self.value(value);
-                }
-                _ => self.value(value),
-            }
-            self.flat.path.truncate(length);
-        }
-        members.at() + 1
-    }
-
-    /// The value at the path at hand.
-    fn value(&mut self, value: Range<usize>) {
-        let nth = self.count;
-        self.count += 1;
-        let columns = &mut *self.columns;
-        let path = self.flat.path.as_slice();
-        let guess = columns.last.get(nth).copied();
-        let guess = guess.filter(|&c| columns.list[c as usize].path.bytes() == path);
-        let found = guess.or_else(|| columns.by_path.get(path).copied());
-        let Some(index) = found else {
-            return self.unknown(value);
-        };
-        let filled = &mut columns.filled[index as usize];
-        if *filled == columns.event {
-            return self.repeated(value);
-        }
-        *filled = columns.event;
-        if guess.is_none() {
-            columns.remember(nth, index);
-        }
-        self.flat.cells.push((index, value));
-    }
-
-    /// A path that this event had before: its next occurrence is a column of its own.
-    fn repeated(&mut self, value: Range<usize>) {
-        let flat = &mut *self.flat;
-        let n = flat
-            .repeats
-            .entry(Path::from_bytes(&flat.path))
-            .or_insert(1);
-        *n += 1;
-        let length = flat.path.len();
-        push_occurrence(&mut flat.path, *n);
-        match self.columns.by_path.get(self.flat.path.as_slice()) {
-            Some(&index) => {
-                self.columns.filled[index as usize] = self.columns.event;
-                self.flat.cells.push((index, value));
-            }
-            None => self.unknown(value),
-        }
-        self.flat.path.truncate(length);
-    }
-
-    /// A path without a column yet.
-    fn unknown(&mut self, value: Range<usize>) {
-        let path = Path::from_bytes(&self.flat.path);
-        let full = !self.columns.has_room() && self.columns.more.is_some();
-        if full || self.flat.path.len() > PATH_BYTES_MAX {
-            return self.flat.over.push((path, value));
-        }
-        if self.flat.fresh_paths.contains_key(&path) {
-            return self.repeated(value);
-        }
-        self.flat
-            .fresh_paths
-            .insert(path.clone(), self.flat.fresh.len());
-        self.flat.fresh.push(Fresh { path, value });
-    }
-}
-
 impl Columns {
-    fn remember(&mut self, nth: usize, index: u32) {
+    pub(super) fn remember(&mut self, nth: usize, index: u32) {
         // Values that come without a column leave gaps; any column will do there, the path is compared anyway.
         if nth >= self.last.len() {
             self.last.resize(nth + 1, index);
@@ -368,6 +369,9 @@ impl Flat {
         self.over.clear();
         self.fresh.clear();
         self.path.clear();
+        self.deferred.clear();
+        self.deferred.shrink_to(KEPT);
+        self.expanded = 0;
         if !self.fresh_paths.is_empty() {
             self.fresh_paths = HashMap::new();
         }

@@ -46,22 +46,32 @@ impl Names {
         self.taken.insert(shown.to_owned());
     }
 
-    /// The name for `path`: what it wants, or its whole path, or that with ` (2)`, ` (3)`, … behind.
-    pub(super) fn assign(&mut self, wanted: Option<&str>, path: &Path) -> String {
-        let whole = path.whole();
-        for candidate in wanted.into_iter().chain([whole.as_str()]) {
+    /// What is `wanted`, or the `whole` name, or that with ` (2)`, ` (3)`, … behind.
+    pub(super) fn assign(&mut self, wanted: Option<&str>, whole: &str) -> String {
+        for candidate in wanted.into_iter().chain([whole]) {
             if let Some(shown) = self.take(candidate) {
                 return shown;
             }
         }
         loop {
-            let n = self.next.entry(whole.clone()).or_insert(2);
+            let n = self.next.entry(whole.to_owned()).or_insert(2);
             let candidate = format!("{whole} ({n})");
             *n += 1;
             if let Some(shown) = self.take(&candidate) {
                 return shown;
             }
         }
+    }
+
+    /// Whether a column of `path` may have come by the name `shown` without having been renamed.
+    pub(super) fn is_natural(shown: &str, path: &Path) -> bool {
+        let whole = path.whole();
+        let number = shown.rsplit_once(" (").map(|(_, number)| number);
+        let numbered = number.map(|number| format!("{whole} ({number}"));
+        [path.wanted(), Some(whole), numbered]
+            .into_iter()
+            .flatten()
+            .any(|name| name == shown || guarded(&name) == shown)
     }
 
     /// The name as the header shows it, unless that is taken.

@@ -37,6 +37,29 @@ impl Path {
         Self(path.into())
     }
 
+    /// The path that `name` stands for: its keys are what the dots separate.
+    pub(super) fn dotted(name: &str) -> Self {
+        let keys: Vec<&str> = name.split('.').collect();
+        Self::of(&keys)
+    }
+
+    /// Its bytes without the number of an occurrence.
+    pub(super) fn base(&self) -> &[u8] {
+        match memchr::memchr(AGAIN, &self.0) {
+            Some(end) => &self.0[..end],
+            None => &self.0,
+        }
+    }
+
+    /// This path as often within its event as `other`.
+    pub(super) fn with_occurrence_of(&self, other: &Self) -> Self {
+        Self(
+            [self.base(), &other.0[other.base().len()..]]
+                .concat()
+                .into(),
+        )
+    }
+
     /// Whether it is a column of rowhook's own.
     pub(super) fn is_own(&self) -> bool {
         super::names::OWN
@@ -55,11 +78,7 @@ impl Path {
     /// The keys joined with `.`, without the number of an occurrence.
     #[must_use]
     pub fn whole(&self) -> String {
-        let keys = match memchr::memchr(AGAIN, &self.0) {
-            Some(end) => &self.0[..end],
-            None => &self.0,
-        };
-        joined(keys)
+        joined(self.base())
     }
 
     /// Whether its values tell one thing from another, by its last key.
@@ -70,9 +89,13 @@ impl Path {
 
     /// What the column would like to be called: a custom field of Lessonly by its own name, all else by its whole path.
     pub(super) fn wanted(&self) -> Option<String> {
-        let rest = custom(&self.0)?;
-        let unnamed = rest.is_empty() || matches!(rest[0], BETWEEN | AGAIN);
-        (!unnamed).then(|| Self(rest.into()).whole())
+        let rest = custom(self.base())?;
+        Self::is_named(rest).then(|| joined(rest))
+    }
+
+    /// Whether the rest of a path behind `user.custom_fields` begins with a name.
+    pub(super) fn is_named(rest: &[u8]) -> bool {
+        !matches!(rest, [] | [BETWEEN, ..])
     }
 }
 
@@ -113,6 +136,19 @@ pub(super) fn push_key(path: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
     }
 }
 
+/// Each key of a path, as it stands there.
+pub(super) fn split(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    path.split(|&b| b == BETWEEN)
+}
+
+/// Appends a key that [`split`] gave as the `nth`.
+pub(super) fn push_raw(path: &mut Vec<u8>, nth: usize, key: &[u8]) {
+    if nth > 0 {
+        path.push(BETWEEN);
+    }
+    path.extend_from_slice(key);
+}
+
 /// Appends the number of an occurrence.
 pub(super) fn push_occurrence(path: &mut Vec<u8>, n: u32) {
     path.push(AGAIN);
@@ -124,8 +160,8 @@ pub(super) fn joined(path: &[u8]) -> String {
     // An empty first key.
     let path = path.strip_prefix(&[OWN]).unwrap_or(path);
     let mut text = Vec::with_capacity(path.len());
-    for (i, key) in path.split(|&b| b == BETWEEN).enumerate() {
-        if i > 0 {
+    for (nth, key) in split(path).enumerate() {
+        if nth > 0 {
             text.push(b'.');
         }
         text.extend_from_slice(key);
@@ -159,10 +195,7 @@ impl Serialize for Path {
             None => (&self.0[..], None),
         };
         let keys = keys.strip_prefix(&[OWN]).unwrap_or(keys);
-        let mut stored: Vec<_> = keys
-            .split(|&b| b == BETWEEN)
-            .map(|key| StoredKey::Key(text(key)))
-            .collect();
+        let mut stored: Vec<_> = split(keys).map(|key| StoredKey::Key(text(key))).collect();
         stored.extend(occurrence.map(StoredKey::Occurrence));
         Stored::Keys(stored).serialize(s)
     }

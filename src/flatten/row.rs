@@ -47,7 +47,7 @@ impl Columns {
                 Slot::More => write_text(&more_text(payload, flat), guard, out),
                 Slot::Value(value) => {
                     let start = out.len();
-                    write_value(&payload[value], guard, out);
+                    write_value(&payload[value], self.arrays(column), guard, out);
                     if out.len() > start {
                         self.list[column as usize].valued = true;
                     }
@@ -73,11 +73,13 @@ impl Columns {
                 Slot::ReceivedAt => each(column, Kind::Text, received_at),
                 Slot::EventId => each(column, Kind::Text, id),
                 Slot::More => each(column, Kind::Text, &more_text(payload, flat)),
-                Slot::Value(value) => with_value(&payload[value], |kind, text| {
-                    if !text.is_empty() {
-                        each(column, kind, text);
-                    }
-                }),
+                Slot::Value(value) => {
+                    with_value(&payload[value], self.arrays(column), |kind, text| {
+                        if !text.is_empty() {
+                            each(column, kind, text);
+                        }
+                    });
+                }
             }
         }
     }

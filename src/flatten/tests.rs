@@ -1,6 +1,9 @@
 //! Contract cases: columns and cells of whole tables.
 
 use super::*;
+use crate::event::Preset;
+
+mod choice;
 
 fn rules(preset: Preset) -> Rules {
     Rules {
@@ -8,6 +11,7 @@ fn rules(preset: Preset) -> Rules {
         columns_max: 1000,
         guard: true,
         bom: false,
+        columns: None,
     }
 }
 

@@ -56,8 +56,7 @@ impl Follower {
                 continue;
             }
             if comparing {
-                // Not known to be ours yet: it is opened again, as at a start.
-                self.track(key, Cursor::default(), clock);
+                // Not known to be ours yet: it is looked at once it is caught up, by the options of then.
                 continue;
             }
             let anew = Tracked {

@@ -136,7 +136,7 @@ impl Follower {
             self.layout.clone(),
             source.clone(),
             *day,
-            options,
+            options.clone(),
             &start,
             true,
         )?;

@@ -31,6 +31,7 @@ fn rules() -> Rules {
         columns_max: 1000,
         guard: true,
         bom: false,
+        columns: None,
     }
 }
 

@@ -123,6 +123,8 @@ impl Follower {
         };
         self.tables.insert(key.clone(), tracked);
         match outcome {
+            // What was written behind its checkpoint is known to be ours now.
+            Ok(true) if !self.follows_rules(key) => self.remake(key, Remake::Rules, clock),
             Ok(true) => self.list(key),
             Ok(false) => {}
             Err(error) => self.trouble(key, &error, clock),
@@ -159,27 +161,30 @@ impl Follower {
         filled
     }
 
-    /// How a source's payloads become rows. One that is not configured any more goes on as it was.
+    /// Whether a table that is open is made under the rules that it is to have.
+    fn follows_rules(&self, key: &Key) -> bool {
+        let table = self.tables.get(key).and_then(|t| t.table.as_ref());
+        table.is_none_or(|table| {
+            let state = table.state(None);
+            self.options_for(key, Some(&state)).rules == *table.rules()
+        })
+    }
+
+    /// How a source's payloads become rows, whose table was made under `recorded`. One that is not configured any more goes on
+    /// as it was.
+    fn rules_of(&self, source: &SourceName, recorded: Option<&str>) -> Rules {
+        let configured = self.options.sources.get(source).cloned();
+        configured.unwrap_or_else(|| self.options.others.as_it_was(recorded))
+    }
+
+    /// The same, with what else decides a table.
     pub(super) fn options_of(
         &self,
         source: &SourceName,
         state: Option<&Checkpoint>,
     ) -> TableOptions {
-        let as_it_was = || {
-            let preset = state.and_then(|state| Rules::preset_of(&state.rules));
-            Rules {
-                preset: preset.unwrap_or_default(),
-                ..self.options.others
-            }
-        };
-        let rules = self
-            .options
-            .sources
-            .get(source)
-            .copied()
-            .unwrap_or_else(as_it_was);
         TableOptions {
-            rules,
+            rules: self.rules_of(source, state.map(|state| state.rules.as_str())),
             part_rows: self.options.part_rows,
         }
     }
@@ -214,8 +219,13 @@ impl Follower {
                 Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
             return Ok(Reopened::Table(Box::new(table), from));
         };
+        let mut options = options;
         if state.rules != options.rules.fingerprint() {
-            return Ok(Reopened::Anew(Remake::Rules));
+            // What was written behind the checkpoint is known to be ours when it is held against the rules that made it.
+            let Some(before) = Rules::parse(&state.rules) else {
+                return Ok(Reopened::Anew(Remake::Rules));
+            };
+            options.rules = before;
         }
         // When the position of all tables was saved, this one was whole: nothing before it is missing.
         let hint = cursor_of(state.hint).max(self.saved);

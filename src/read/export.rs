@@ -201,7 +201,7 @@ impl Tables<'_> {
             None => None,
         };
         let columns = Columns::start(
-            self.rules,
+            self.rules.clone(),
             &state.map_or_else(Vec::new, |state| state.columns),
         );
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());

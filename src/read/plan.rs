@@ -287,10 +287,15 @@ impl Tables<'_> {
             None => None,
         };
         let carried = state.map_or_else(Vec::new, |state| state.columns);
-        let columns = Columns::start(self.rules, &carried);
+        let columns = Columns::start(self.rules.clone(), &carried);
         let records = self.records(days.from, Seq(0));
         let columns = columns.all().to_vec().into();
-        Ok(Box::new(JournalTable::new(records, self.rules, columns, 0)))
+        Ok(Box::new(JournalTable::new(
+            records,
+            self.rules.clone(),
+            columns,
+            0,
+        )))
     }
 
     /// One day: from the journal, which knows what was a number; from its files where they were changed or nothing else is left.

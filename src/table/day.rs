@@ -15,7 +15,7 @@ pub const PART_ROWS: u64 = 1_048_575;
 const WAITING_BYTES_MAX: usize = 4 << 20;
 
 /// What decides the bytes of a table besides its records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableOptions {
     /// How payloads become cells.
     pub rules: Rules,
@@ -102,7 +102,7 @@ impl Table {
         carried: &[Column],
         beside: bool,
     ) -> Result<Self, TableError> {
-        let columns = Columns::start(options.rules, carried);
+        let columns = Columns::start(options.rules.clone(), carried);
         let start = carried.iter().filter(|c| c.valued).cloned().collect();
         disk.create_dir(&layout.csv_dir(&source))?;
         disk.create_dir(parent(&layout.table_checkpoint(&source, day)))?;
@@ -164,7 +164,7 @@ impl Table {
             columns,
             ..
         } = checkpoint;
-        let columns = Columns::restore(options.rules, columns);
+        let columns = Columns::restore(options.rules.clone(), columns);
         let Some((last, full)) = parts.split_last() else {
             return Err(TableError::Changed);
         };
@@ -225,6 +225,18 @@ impl Table {
             hint: (0, 0),
             dirty: None,
         }
+    }
+
+    /// The source.
+    #[must_use]
+    pub fn source(&self) -> &SourceName {
+        &self.source
+    }
+
+    /// The rules that make it.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.options.rules
     }
 
     /// The day.

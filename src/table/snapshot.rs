@@ -4,7 +4,7 @@ use super::checkpoint::{Checkpoint, PartState, Received};
 use super::day::Table;
 use crate::disk::SharedFile;
 use crate::event::{Day, Seq};
-use crate::flatten::Column;
+use crate::flatten::{Column, Rules};
 use crate::layout::Layout;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -87,7 +87,7 @@ impl Snapshot {
         Self {
             day: state.day,
             rules: state.rules.clone(),
-            bom: state.rules.contains("bom=true"),
+            bom: Rules::bom_of(&state.rules),
             seq: state.seq,
             rows: state.parts.iter().map(|part| part.rows).sum(),
             columns: state.columns.iter().take(columns).cloned().collect(),

@@ -35,6 +35,7 @@ impl Place {
             columns_max: 1000,
             guard: true,
             bom: false,
+            columns: None,
         };
         Self {
             dir,
@@ -54,7 +55,7 @@ impl Place {
             self.layout(),
             orders(),
             day(),
-            self.options,
+            self.options.clone(),
             &[],
             beside,
         )
@@ -74,7 +75,7 @@ impl Place {
         Table::resume(
             self.disk.clone(),
             self.layout(),
-            self.options,
+            self.options.clone(),
             self.loaded(),
         )
     }

@@ -38,13 +38,13 @@ impl Check {
         let mut findings = Findings::default();
         let recorded = opened.state.as_ref().map(|state| state.rules.as_str());
         let now = place.rules_now(&opened.key.0, recorded);
-        let rules = recorded.map_or(Some(now), Rules::parse);
+        let rules = recorded.map_or(Some(now.clone()), Rules::parse);
         let carried = opened.state.as_ref().map(|state| state.start.clone());
         let carried = carried.unwrap_or_else(|| {
             let (source, day) = &opened.key;
             place.carried(source, *day).unwrap_or_default()
         });
-        let columns = Columns::start(rules.unwrap_or(now), &carried);
+        let columns = Columns::start(rules.clone().unwrap_or_else(|| now.clone()), &carried);
         let id_column = columns.all().iter().position(|c| c.name == "event_id");
         let goes_on = opened
             .state
@@ -64,7 +64,7 @@ impl Check {
             findings: std::mem::take(&mut findings),
             opened,
         };
-        check.tell_rules(place, rules, now);
+        check.tell_rules(place, rules.as_ref(), &now);
         if rules.is_some() {
             check.begin_part(place, 1);
         } else {
@@ -74,7 +74,7 @@ impl Check {
         check
     }
 
-    fn tell_rules(&mut self, place: &Place, rules: Option<Rules>, now: Rules) {
+    fn tell_rules(&mut self, place: &Place, rules: Option<&Rules>, now: &Rules) {
         let Some(state) = &self.opened.state else {
             return;
         };
@@ -84,8 +84,7 @@ impl Check {
         }
         let what = match rules {
             Some(_) => format!(
-                "made under other rules than those of the configuration, and compared under its own: `{}`, not `{now}`",
-                shown(recorded.as_bytes())
+                "made under other rules than those of the configuration, and compared under its own: `{recorded}`, not `{now}`"
             ),
             None => format!(
                 "made by another release (`{}`), and compared by its digest alone",

@@ -33,12 +33,8 @@ impl Place<'_> {
     /// The rules that the configuration has for a table with this recorded fingerprint: like the follower, which lets a
     /// source that is not configured any more go on as it was.
     pub fn rules_now(&self, source: &SourceName, recorded: Option<&str>) -> Rules {
-        let as_it_was = || Rules {
-            preset: recorded.and_then(Rules::preset_of).unwrap_or_default(),
-            ..self.options.others
-        };
-        let configured = self.options.sources.get(source).copied();
-        configured.unwrap_or_else(as_it_was)
+        let configured = self.options.sources.get(source).cloned();
+        configured.unwrap_or_else(|| self.options.others.as_it_was(recorded))
     }
 
     /// Every table of which there is a file or a checkpoint, and the numbers of its files.

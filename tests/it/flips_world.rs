@@ -46,6 +46,7 @@ fn rules(preset: Preset) -> Rules {
         columns_max: 1000,
         guard: true,
         bom: false,
+        columns: None,
     }
 }
 

@@ -8,10 +8,10 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
-    ("config", &["event"]),
+    ("flatten", &["event", "json"]),
+    ("config", &["event", "flatten"]),
     ("cli", &["event", "config"]),
     ("layout", &["event"]),
-    ("flatten", &["event", "json"]),
     ("journal", &["event", "disk", "layout"]),
     ("table", &["event", "disk", "layout", "flatten"]),
     (

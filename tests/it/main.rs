@@ -6,6 +6,8 @@ mod alongside;
 mod attempts;
 mod audit;
 mod bodies;
+mod choices;
+mod chosen;
 mod columns;
 mod commands;
 mod conditions;

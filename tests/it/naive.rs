@@ -25,7 +25,7 @@ pub enum Value {
 }
 
 /// What the table depends on besides the events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// The preset `lessonly`; otherwise `generic`.
     pub lessonly: bool,
@@ -33,6 +33,32 @@ pub struct Rules {
     pub columns_max: usize,
     /// Whether what a spreadsheet would run as a formula gets a `'`.
     pub guard: bool,
+    /// What is chosen for the columns.
+    pub choice: Choice,
+}
+
+/// What README calls the rules for columns, as they stand in the configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choice {
+    pub include: Vec<String>,
+    pub exclude: Vec<String>,
+    /// Fields and their new names.
+    pub rename: Vec<(String, String)>,
+    /// First names and second names.
+    pub alias: Vec<(String, String)>,
+    /// Fields and what becomes of arrays.
+    pub arrays: Vec<(String, String)>,
+}
+
+impl Choice {
+    /// Every field is a column.
+    pub const NONE: Choice = Choice {
+        include: Vec::new(),
+        exclude: Vec::new(),
+        rename: Vec::new(),
+        alias: Vec::new(),
+        arrays: Vec::new(),
+    };
 }
 
 /// One stored event.
@@ -80,14 +106,18 @@ pub fn carried(rules: &Rules, start: &[Column], events: &[Event]) -> Vec<Column>
 fn sheet(rules: &Rules, start: &[Column], events: &[Event]) -> (Sheet, Vec<Vec<String>>) {
     let events: Vec<(&Event, Vec<(Column, Value)>)> = events
         .iter()
-        .map(|event| (event, leaves(&parse(&event.payload))))
+        .map(|event| (event, leaves(rules, &parse(&event.payload))))
         .collect();
 
     // First all the columns …
     let mut sheet = Sheet::new(rules);
     for column in start {
-        if !sheet.has(column) && sheet.has_room(rules) {
-            sheet.add(rules, column);
+        let column = Column {
+            path: second_path(rules, &column.path),
+            occurrence: column.occurrence,
+        };
+        if is_chosen(rules, &column.path) && !sheet.has(&column) && sheet.has_room(rules) {
+            sheet.add(rules, &column);
         }
     }
     for (_, leaves) in &events {
@@ -117,7 +147,9 @@ fn sheet(rules: &Rules, start: &[Column], events: &[Event]) -> (Sheet, Vec<Vec<S
                 Slot::Leaf(wanted) => leaves
                     .iter()
                     .find(|(column, _)| column == wanted)
-                    .map_or(String::new(), |(_, value)| cell(rules, value)),
+                    .map_or(String::new(), |(_, value)| {
+                        cell(rules, &arrays_rule(rules, &wanted.path), value)
+                    }),
                 Slot::More => more_cell(rules, &sheet, leaves),
             };
             sheet.slots.iter().map(cell_of).collect()
@@ -174,18 +206,32 @@ impl Sheet {
         } else {
             &PINNED_GENERIC
         };
-        let slot_of = |name: &str| match name {
-            "received_at" => Slot::ReceivedAt,
-            "event_id" => Slot::EventId,
-            path => Slot::Leaf(Column {
-                path: path.split('.').map(str::to_owned).collect(),
-                occurrence: 1,
-            }),
+        let mut sheet = Sheet {
+            slots: Vec::new(),
+            header: Vec::new(),
         };
-        Sheet {
-            slots: pinned.iter().map(|name| slot_of(name)).collect(),
-            header: pinned.iter().map(|&name| name.to_owned()).collect(),
+        for &name in pinned {
+            let own = match name {
+                "received_at" => Some(Slot::ReceivedAt),
+                "event_id" => Some(Slot::EventId),
+                _ => None,
+            };
+            if let Some(slot) = own {
+                sheet.slots.push(slot);
+                sheet.header.push(name.to_owned());
+                continue;
+            }
+            let documented: Vec<String> = name.split('.').map(str::to_owned).collect();
+            let path = second_path(rules, &documented);
+            let column = Column {
+                path,
+                occurrence: 1,
+            };
+            if is_chosen(rules, &column.path) && !sheet.has(&column) {
+                sheet.add(rules, &column);
+            }
         }
+        sheet
     }
 
     fn has(&self, column: &Column) -> bool {
@@ -204,11 +250,15 @@ impl Sheet {
     }
 
     fn free_name(&self, rules: &Rules, path: &[String]) -> String {
-        let whole = path.join(".");
-        let first = if is_custom_field(rules, path) && !path[2].is_empty() {
-            path[2..].join(".")
-        } else {
-            whole.clone()
+        let names = names_of(rules, path);
+        let renamed = rules
+            .choice
+            .rename
+            .iter()
+            .find(|(field, _)| names.contains(field));
+        let (first, whole) = match renamed {
+            Some((_, new)) => (new.clone(), new.clone()),
+            None => (names[names.len() - 1].clone(), names[0].clone()),
         };
         let numbered = (2..).map(|n| format!("{whole} ({n})"));
         [first, whole.clone()]
@@ -225,41 +275,166 @@ fn is_custom_field(rules: &Rules, path: &[String]) -> bool {
     rules.lessonly && path.len() > 2 && path[0] == "user" && path[1] == "custom_fields"
 }
 
-/// All that is not an object, in order of appearance. An empty object leaves nothing.
-fn leaves(payload: &Value) -> Vec<(Column, Value)> {
-    let mut found = Vec::new();
+/// All that is not an object, in order of appearance. An empty object leaves nothing. What came by the first of two names
+/// comes behind the rest.
+fn leaves(rules: &Rules, payload: &Value) -> Vec<(Column, Value)> {
     assert!(
         matches!(payload, Value::Object(_)),
         "a payload is an object"
     );
-    collect_leaves(&[], payload, &mut found);
+    let mut all = Vec::new();
+    collect_leaves(rules, &[], false, payload, &mut all);
+    let (first, second): (Vec<Leaf>, Vec<Leaf>) =
+        all.into_iter().partition(|leaf| leaf.by_first_name);
+    let mut found: Vec<(Column, Value)> = Vec::new();
+    for Leaf { path, value, .. } in second.into_iter().chain(first) {
+        let before = found.iter().filter(|(c, _)| c.path == path).count();
+        let occurrence = before + 1;
+        found.push((Column { path, occurrence }, value));
+    }
     found
 }
 
-fn collect_leaves(path: &[String], value: &Value, found: &mut Vec<(Column, Value)>) {
+struct Leaf {
+    path: Vec<String>,
+    by_first_name: bool,
+    value: Value,
+}
+
+fn collect_leaves(
+    rules: &Rules,
+    path: &[String],
+    by_first_name: bool,
+    value: &Value,
+    found: &mut Vec<Leaf>,
+) {
     if let Value::Object(members) = value {
         for (key, member) in members {
             let mut longer = path.to_vec();
             longer.push(key.clone());
-            collect_leaves(&longer, member, found);
+            collect_leaves(rules, &longer, by_first_name, member, found);
         }
-    } else {
-        let before = found.iter().filter(|(c, _)| c.path == path).count();
-        let column = Column {
-            path: path.to_vec(),
-            occurrence: before + 1,
-        };
-        found.push((column, value.clone()));
+        return;
     }
+    let by_first_name = by_first_name || second_name(rules, path).is_some();
+    let path = second_path(rules, path);
+    match value {
+        Value::Array { items, .. } if arrays_rule(rules, &path) == "expand" => {
+            for (number, item) in (1..).zip(items) {
+                let mut longer = path.clone();
+                longer.push(i32::to_string(&number));
+                collect_leaves(rules, &longer, by_first_name, item, found);
+            }
+        }
+        _ => {
+            if is_chosen(rules, &path) {
+                found.push(Leaf {
+                    path,
+                    by_first_name,
+                    value: value.clone(),
+                });
+            }
+        }
+    }
+}
+
+// ----------------------------------------------------------------------------------------------------------- choice
+
+/// The path; for a custom field of Lessonly that has a name, the short name too.
+fn names_of(rules: &Rules, path: &[String]) -> Vec<String> {
+    let mut names = vec![path.join(".")];
+    if is_custom_field(rules, path) && !path[2].is_empty() {
+        names.push(path[2..].join("."));
+    }
+    names
+}
+
+/// The second name of a field that goes by a first one.
+fn second_name(rules: &Rules, path: &[String]) -> Option<String> {
+    let names = names_of(rules, path);
+    let mut alias = rules.choice.alias.iter();
+    alias
+        .find(|(first, _)| names.contains(first))
+        .map(|(_, second)| second.clone())
+}
+
+/// The path that a field has after all: that of the second name, if it goes by either of two.
+fn second_path(rules: &Rules, path: &[String]) -> Vec<String> {
+    let names = names_of(rules, path);
+    let mut alias = rules.choice.alias.iter();
+    let Some((_, second)) =
+        alias.find(|(first, second)| names.contains(first) || names.contains(second))
+    else {
+        return path.to_vec();
+    };
+    let as_it_is = !rules.lessonly
+        || second.starts_with("user.")
+        || second.starts_with("lesson.")
+        || PINNED_LESSONLY[1..14].contains(&second.as_str());
+    let whole = if as_it_is {
+        second.clone()
+    } else {
+        format!("user.custom_fields.{second}")
+    };
+    whole.split('.').map(str::to_owned).collect()
+}
+
+/// Whether the field becomes a column, or a part of `more`.
+fn is_chosen(rules: &Rules, path: &[String]) -> bool {
+    let names = names_of(rules, path);
+    let any_matches = |patterns: &[String]| {
+        patterns
+            .iter()
+            .any(|pattern| names.iter().any(|name| matches(pattern, name)))
+    };
+    let Choice {
+        include, exclude, ..
+    } = &rules.choice;
+    (include.is_empty() || any_matches(include)) && !any_matches(exclude)
+}
+
+/// Tries everything that a `*` may stand for.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some(first) = pattern.chars().next() else {
+        return name.is_empty();
+    };
+    let rest = &pattern[first.len_utf8()..];
+    if first == '*' {
+        return (0..=name.len())
+            .any(|end| name.is_char_boundary(end) && matches(rest, &name[end..]));
+    }
+    name.strip_prefix(first)
+        .is_some_and(|after| matches(rest, after))
+}
+
+/// What becomes of arrays at a path, in whose name the numbers of elements have no part.
+fn arrays_rule(rules: &Rules, path: &[String]) -> String {
+    let rule_of = |path: &[String]| -> String {
+        let names = names_of(rules, path);
+        let mut arrays = rules.choice.arrays.iter();
+        let found = arrays.find(|(field, _)| names.contains(field));
+        found.map_or("join".to_owned(), |(_, what)| what.clone())
+    };
+    let mut unnumbered: Vec<String> = Vec::new();
+    for key in path {
+        let is_number = !key.starts_with('0') && is_digits(key);
+        let is_element = !unnumbered.is_empty() && rule_of(&unnumbered) == "expand";
+        if !(is_number && is_element) {
+            unnumbered.push(key.clone());
+        }
+    }
+    rule_of(&unnumbered)
 }
 
 // ------------------------------------------------------------------------------------------------------------ cells
 
-fn cell(rules: &Rules, value: &Value) -> String {
+fn cell(rules: &Rules, arrays: &str, value: &Value) -> String {
     match value {
         // Numbers and truth values are never guarded.
         Value::Null | Value::Bool(_) | Value::Number(_) => scalar(value).expect("a scalar"),
         Value::Text { text, .. } => guarded(rules, text),
+        Value::Array { items, .. } if arrays == "count" => items.len().to_string(),
+        Value::Array { raw, .. } if arrays == "json" => guarded(rules, raw),
         Value::Array { items, raw } => {
             let scalars: Option<Vec<String>> = items.iter().map(scalar).collect();
             let text = scalars.map_or(raw.clone(), |texts| texts.join("; "));

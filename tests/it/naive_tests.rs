@@ -9,10 +9,13 @@ const GENERIC: Rules = Rules {
     lessonly: false,
     columns_max: 1000,
     guard: true,
+    choice: Choice::NONE,
 };
 const LESSONLY: Rules = Rules {
     lessonly: true,
-    ..GENERIC
+    columns_max: 1000,
+    guard: true,
+    choice: Choice::NONE,
 };
 
 fn events(payloads: &[impl AsRef<str>]) -> Vec<Event> {
@@ -660,6 +663,7 @@ fn rules() -> impl Strategy<Value = Rules> {
         lessonly,
         columns_max,
         guard,
+        choice: Choice::NONE,
     })
 }
 

@@ -317,6 +317,7 @@ mod tests {
                 lessonly: true,
                 columns_max: 40,
                 guard: true,
+                choice: crate::naive::Choice::NONE,
             };
             let table = table(&rules, &[], &events);
             let cells = || table[1..].iter().flatten();

@@ -41,26 +41,73 @@ fn the_documented_curl_makes_the_documented_row() {
         .collect();
     let rows: Vec<_> = reader.records().map(|row| row.expect("a row")).collect();
     assert_eq!(rows.len(), 1);
-    let table = between(README, "| column | cell |\n| --- | --- |\n", "\n\n");
-    let documented: Vec<(String, String)> = table
-        .lines()
-        .map(|line| {
-            let mut cells = line
-                .split('|')
-                .skip(1)
-                .map(|cell| cell.trim().trim_matches('`').to_owned());
-            (
-                cells.next().expect("a column"),
-                cells.next().expect("a cell"),
-            )
-        })
-        .collect();
+    let documented = table(README);
     assert_eq!(documented.len(), columns.len());
     for ((column, cell), (name, value)) in documented.iter().zip(columns.iter().zip(&rows[0])) {
         assert_eq!(column, name);
         match name.as_str() {
             "received_at" => assert_eq!(value.len(), cell.len()),
             "event_id" => assert_eq!(value, first.json()["id"].as_str().expect("an id")),
+            _ => assert_eq!(value, cell, "{name}"),
+        }
+    }
+}
+
+/// The columns and cells of the first table of them in `text`.
+fn table(text: &str) -> Vec<(String, String)> {
+    let table = between(text, "| column | cell |\n| --- | --- |\n", "\n\n");
+    let row = |line: &str| {
+        let mut cells = line
+            .split('|')
+            .skip(1)
+            .map(|cell| cell.trim().trim_matches('`').to_owned());
+        (
+            cells.next().expect("a column"),
+            cells.next().expect("a cell"),
+        )
+    };
+    table.lines().map(row).collect()
+}
+
+#[test]
+fn the_documented_choice_of_columns_makes_the_documented_row() {
+    let section = between(README, "\n## Choose columns\n", "\n## ");
+    let place = Place::new();
+    let config = place.config(between(section, "```toml\n", "```"));
+    let check = place
+        .bare(&[])
+        .arg("check")
+        .arg("--config")
+        .arg(&config)
+        .output();
+    let check = check.expect("the program");
+    let said = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(check.status.success(), "{said}");
+    for rule in [
+        "columns.exclude          Salary*",
+        "columns.rename           user.name is called Learner",
+        "columns.alias            Abteilung goes into Department",
+        "columns.arrays           answers: expand",
+    ] {
+        assert!(said.contains(rule), "{said}");
+    }
+    let mut command = place.command();
+    command.arg("--config").arg(config);
+    let server = crate::server::Server::start(command);
+    assert_eq!(
+        server.post(between(section, "```json\n", "```")).status,
+        200
+    );
+    let csv = server.get("/exports/lessonly/today.csv").body;
+    let mut reader = csv::Reader::from_reader(csv.as_slice());
+    let columns = reader.headers().expect("a header").clone();
+    let row = reader.records().next().expect("a row").expect("a row");
+    let documented = table(section);
+    assert_eq!(documented.len(), columns.len(), "{columns:?}");
+    for ((column, cell), (name, value)) in documented.iter().zip(columns.iter().zip(&row)) {
+        assert_eq!(column, name);
+        match name {
+            "received_at" | "event_id" => assert_eq!(value.len(), cell.len()),
             _ => assert_eq!(value, cell, "{name}"),
         }
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// Waits until the log says `what` for the `nth` time.
 #[track_caller]
-fn wait_for(server: &Server, what: &str, nth: usize) {
+pub fn wait_for(server: &Server, what: &str, nth: usize) {
     let until = Instant::now() + Duration::from_secs(10);
     while server.log().matches(what).count() < nth {
         assert!(Instant::now() < until, "no {what:?} in {}", server.log());
@@ -20,7 +20,7 @@ fn wait_for(server: &Server, what: &str, nth: usize) {
     }
 }
 
-const TAKEN: &str = "read again and is in force";
+pub const TAKEN: &str = "read again and is in force";
 const REFUSED: &str = "the old one stays";
 
 /// A source behind a secret in a file, as `auth` says.
@@ -33,7 +33,7 @@ fn post(server: &Server, value: &str) -> u16 {
     server.post_to("orders", br#"{"a":1}"#, &headers).status
 }
 
-fn replace_by_rename(path: &Path, text: &str) {
+pub fn replace_by_rename(path: &Path, text: &str) {
     let beside = path.with_extension("swp");
     std::fs::write(&beside, text).expect("a file");
     std::fs::rename(&beside, path).expect("a rename");

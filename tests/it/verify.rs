@@ -353,6 +353,46 @@ fn other_rules_are_a_note() {
     );
 }
 
+/// A day that is over keeps the columns that were chosen then.
+#[test]
+fn other_columns_are_a_note() {
+    let place = stopped();
+    let chosen = format!(
+        "{CONFIG}[sources.orders.columns]\nexclude = [\"b*\", \"=x\"]\nrename = {{ a = \"A; \\\"1\\\"\" }}\n"
+    );
+    let config = place.config(&chosen);
+    insta::assert_snapshot!(said(&place, &["--to", "2020-01-01"]), @r##"
+    2 events in 1 segment, 1 table with 2 rows: no damage, no edits, 1 note
+
+    csv/orders/2020-01-01.csv
+      other rules: made under other rules than those of the configuration, and compared under its own: `1 generic columns_max=1000 guard=true bom=false`, not `1 generic columns_max=1000 guard=true bom=false columns={"exclude":["=x","b*"],"rename":{"a":"A; \"1\""}}`
+        what to do: `rowhook rebuild --source orders --date 2020-01-01` makes it anew; this version is kept; without that it stays as it is
+    exit 0
+    "##);
+    let mut rebuild = place.bare(&[]);
+    rebuild
+        .args(["rebuild", "--source", "orders", "--date", "2020-01-01"])
+        .arg("--output")
+        .arg(place.output())
+        .arg("--config")
+        .arg(config);
+    assert!(rebuild.output().expect("the program").status.success());
+    insta::assert_snapshot!(said(&place, &["--to", "2020-01-01"]), @r##"
+    2 events in 1 segment, 1 table with 2 rows: no damage, no edits, no notes
+    exit 0
+    "##);
+    // Without the choice the table is compared under its own.
+    place.config(CONFIG);
+    insta::assert_snapshot!(said(&place, &["--to", "2020-01-01"]), @r##"
+    2 events in 1 segment, 1 table with 2 rows: no damage, no edits, 1 note
+
+    csv/orders/2020-01-01.csv
+      other rules: made under other rules than those of the configuration, and compared under its own: `1 generic columns_max=1000 guard=true bom=false columns={"exclude":["=x","b*"],"rename":{"a":"A; \"1\""}}`, not `1 generic columns_max=1000 guard=true bom=false`
+        what to do: `rowhook rebuild --source orders --date 2020-01-01` makes it anew; this version is kept; without that it stays as it is
+    exit 0
+    "##);
+}
+
 /// Changes a state and seals it again, as another release might have written it.
 fn reseal(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).expect("a text");

@@ -61,10 +61,13 @@ fn options(part_rows: u64) -> FollowOptions {
         columns_max: 1000,
         guard: true,
         bom: false,
+        columns: None,
     };
     FollowOptions {
         zone: Tz::UTC,
-        sources: (0..SOURCES.len()).map(|nth| (source(nth), rules)).collect(),
+        sources: (0..SOURCES.len())
+            .map(|nth| (source(nth), rules.clone()))
+            .collect(),
         others: rules,
         part_rows,
         slice_bytes: SLICE_BYTES,

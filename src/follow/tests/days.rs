@@ -1,6 +1,8 @@
 //! Midnight, other rules, clocks.
 
 use super::*;
+use crate::flatten::ColumnRules;
+use std::sync::Arc;
 
 #[test]
 fn a_day_ends_and_the_next_has_its_file_at_once() {
@@ -145,11 +147,18 @@ fn another_zone_keeps_the_tables_of_before() {
 
 #[test]
 fn other_rules_make_the_open_day_anew_and_leave_closed_ones() {
-    let changes: [fn(&mut Rules); 4] = [
+    let changes: [fn(&mut Rules); 5] = [
         |r| r.columns_max = 4,
         |r| r.guard = false,
         |r| r.bom = true,
         |r| r.preset = Preset::Lessonly,
+        |r| {
+            let chosen = ColumnRules {
+                exclude: ["b*".to_owned()].into(),
+                ..ColumnRules::default()
+            };
+            r.columns = Some(Arc::new(chosen));
+        },
     ];
     for change in changes {
         let mut world = World::with(calm(), 4, &["orders"]);

@@ -48,7 +48,7 @@ impl Table for JournalTable {
     fn rows(&self) -> io::Result<Box<dyn Rows>> {
         Ok(Box::new(JournalRows {
             records: self.records.read(),
-            columns: Columns::restore(self.rules, self.columns.to_vec()),
+            columns: Columns::restore(self.rules.clone(), self.columns.to_vec()),
             flat: Flat::default(),
             width: self.columns.len(),
             left: self.rows,

@@ -3,18 +3,32 @@
 //! CSV) and a naive second implementation (what stands in which cell).
 //!
 //! Input: a byte of options, then one or more bodies with a zero byte between.
+//! The length tells which columns are chosen.
 
 use super::{Bytes, naive, shown};
 use rowhook::event::{IdKey, Preset, SourceName};
-use rowhook::flatten::{Column, Columns, Flat, Rules};
+use rowhook::flatten::{Column, ColumnRules, Columns, Flat, Rules};
 use rowhook::receive::identity::{Same, identify};
 use rowhook::receive::{Parsed, Unusable, parse};
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// Paths below this cannot be over any limit of theirs; the naive implementation knows none.
-const NAIVE_BYTES_MAX: usize = 4000;
+const NAIVE_BYTES_MAX: usize = 2000;
+
+/// What is chosen, as fingerprints have it.
+const CHOSEN: [&str; 3] = [
+    r#"{"arrays":{"a":"expand","b":"json","user":"expand","score":"count"}}"#,
+    r#"{"exclude":["*b"],"rename":{"a":"b"},"alias":{"score":"a"},"arrays":{"a":"expand"}}"#,
+    r#"{"include":["a*","user.*"],"rename":{"user.id":"=x"},"alias":{"b":"a","c":"a"}}"#,
+];
+
+fn chosen(length: usize) -> Option<Arc<ColumnRules>> {
+    let text = CHOSEN.get(length % 6)?;
+    Some(Arc::new(serde_json::from_str(text).expect("rules")))
+}
 
 pub fn run(data: &[u8]) {
     let mut bytes = Bytes(data);
@@ -31,6 +45,7 @@ pub fn run(data: &[u8]) {
         guard: options & 2 == 0,
         bom: options & 4 != 0,
         columns_max: [1000, 16, 18, 25][usize::from(options >> 3 & 3)],
+        columns: chosen(bodies.len()),
     };
     let mut payloads = Vec::new();
     for body in bodies.split(|&b| b == 0) {
@@ -41,7 +56,7 @@ pub fn run(data: &[u8]) {
         }
     }
     if !payloads.is_empty() {
-        check_table(rules, &payloads, bodies.len());
+        check_table(&rules, &payloads, bodies.len());
     }
 }
 
@@ -229,8 +244,8 @@ fn check_ids(parsed: &Parsed) {
 }
 
 /// The table of `payloads`: a rectangle whose cells are those of the naive implementation.
-fn check_table(rules: Rules, payloads: &[Vec<u8>], input_bytes: usize) {
-    let mut columns = Columns::start(rules, &[]);
+fn check_table(rules: &Rules, payloads: &[Vec<u8>], input_bytes: usize) {
+    let mut columns = Columns::start(rules.clone(), &[]);
     let mut flat = Flat::default();
     let mut rows = Vec::new();
     for (nth, payload) in payloads.iter().enumerate() {
@@ -292,11 +307,11 @@ fn row_of(columns: &mut Columns, flat: &mut Flat, nth: usize, payload: &[u8]) ->
     row
 }
 
-fn restored(rules: Rules, columns: &Columns) -> Columns {
+fn restored(rules: &Rules, columns: &Columns) -> Columns {
     let stored = serde_json::to_vec(columns.all()).expect("JSON");
     let stored: Vec<Column> = serde_json::from_slice(&stored).expect("columns");
     assert_eq!(stored, columns.all(), "columns change in a checkpoint");
-    Columns::restore(rules, stored)
+    Columns::restore(rules.clone(), stored)
 }
 
 /// All records. The reader refuses a row that is not as wide as the first.
@@ -319,11 +334,16 @@ fn check_guard(table: &[Vec<String>]) {
     }
 }
 
-fn naive_table(rules: Rules, payloads: &[Vec<u8>]) -> Vec<Vec<String>> {
+fn naive_table(rules: &Rules, payloads: &[Vec<u8>]) -> Vec<Vec<String>> {
     let rules = naive::Rules {
         lessonly: rules.preset == Preset::Lessonly,
         columns_max: rules.columns_max,
         guard: rules.guard,
+        choice: rules
+            .columns
+            .as_deref()
+            .map(naive_choice)
+            .unwrap_or_default(),
     };
     let event = |(nth, payload): (usize, &Vec<u8>)| naive::Event {
         received_at: time(nth),
@@ -332,4 +352,19 @@ fn naive_table(rules: Rules, payloads: &[Vec<u8>]) -> Vec<Vec<String>> {
     };
     let events: Vec<_> = payloads.iter().enumerate().map(event).collect();
     naive::table(&rules, &[], &events)
+}
+
+fn naive_choice(rules: &ColumnRules) -> naive::Choice {
+    let pair = |(a, b): (&String, &String)| (a.clone(), b.clone());
+    naive::Choice {
+        include: rules.include.iter().cloned().collect(),
+        exclude: rules.exclude.iter().cloned().collect(),
+        rename: rules.rename.iter().map(pair).collect(),
+        alias: rules.alias.iter().map(pair).collect(),
+        arrays: rules
+            .arrays
+            .iter()
+            .map(|(field, what)| (field.clone(), what.as_str().to_owned()))
+            .collect(),
+    }
 }
