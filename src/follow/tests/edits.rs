@@ -226,6 +226,24 @@ fn an_edit_with_other_rules() {
     }
 }
 
+/// What a killed process wrote behind its last checkpoint is its own, whatever the rules are at the next start.
+#[test]
+fn a_kill_before_other_rules_is_nobody_s_edit() {
+    for guard in [true, false] {
+        let mut world = world(4);
+        world.stop();
+        world.start();
+        world.send("orders", r#"{"n":"=behind"}"#);
+        world.run();
+        world.kill();
+        world.options.sources.get_mut("orders").unwrap().guard = guard;
+        world.start();
+        world.settle();
+        assert_eq!(world.edited(), [""; 0], "guard={guard}");
+        assert_eq!(world.csv(FILE), world.rebuilt()[FILE]);
+    }
+}
+
 /// A closed day is left as somebody made it.
 #[test]
 fn an_edit_of_a_closed_day_stays() {
