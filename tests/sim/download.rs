@@ -1,7 +1,7 @@
 //! A download: every row that was acknowledged before it was asked for, as a
 //! rectangle, under a header that only grows.
 
-use crate::tables::{event_of, events_of, rectangle};
+use crate::tables::{event_of, events_of, rectangle, unchanged};
 use crate::world::{Held, World, source};
 use rowhook::disk::{Disk as _, Open, read_range};
 use rowhook::event::Day;
@@ -108,15 +108,15 @@ impl World {
             ));
         }
         let key = (nth, table.day.to_string());
+        let columns: Vec<String> = table.columns.iter().map(|name| unchanged(name)).collect();
         if let Some((header, rows)) = self.model.downloads.get(&key)
-            && !(table.columns.starts_with(header) && found.starts_with(rows))
+            && !(columns.starts_with(header) && found.starts_with(rows))
         {
             return Err(format!(
-                "a download has {:?} and {found:?}, where an earlier one had {header:?} and {rows:?}",
-                table.columns
+                "a download has {columns:?} and {found:?}, where an earlier one had {header:?} and {rows:?}"
             ));
         }
-        let seen = (table.columns.clone(), found);
+        let seen = (columns, found);
         self.model.downloads.insert(key, seen);
         Ok(())
     }

@@ -55,6 +55,8 @@ pub struct Model {
     pub downloads: HashMap<(usize, String), Seen>,
     /// Whether the power ever went: then behind what was synced there may be anything.
     pub was_cut: bool,
+    /// Whether the rules of tables changed.
+    pub other_rules: bool,
 }
 
 const TEXTS: [&str; 6] = ["x", "two\nlines", "say \"so\"", "é;,", " ", "0100"];

@@ -157,10 +157,12 @@ impl World {
             }
             Kind::Kill => {
                 self.kill();
+                self.change_rules(number);
                 self.start(number)
             }
             Kind::Stop => {
                 self.stop()?;
+                self.change_rules(number);
                 self.start(number)
             }
             Kind::DieStarting => {
@@ -172,6 +174,7 @@ impl World {
             }
             Kind::Wait => {
                 self.move_clock(rng.i64(0..15 * 3_600_000));
+                self.change_rules(number);
                 Ok(())
             }
             Kind::Back => {

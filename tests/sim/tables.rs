@@ -5,9 +5,10 @@
 use crate::disk::SimDisk;
 use crate::model::{Event, SOURCES};
 use crate::raw::Line;
-use crate::world::{Held, World, source};
+use crate::world::{Held, RENAMED, World, source};
 use rowhook::disk::{Open, SharedDisk};
 use rowhook::event::{Day, Timestamp};
+use rowhook::flatten::Rules;
 use rowhook::layout::csv_name;
 use rowhook::table::Checkpoint;
 use std::collections::BTreeMap;
@@ -25,11 +26,16 @@ pub fn rectangle(text: &[u8]) -> Option<(Vec<String>, Vec<Vec<String>>)> {
     text.ends_with(b"\n").then_some((header, rows.ok()?))
 }
 
+/// What a column is called without rules.
+pub fn unchanged(name: &str) -> String {
+    name.strip_prefix(RENAMED).unwrap_or(name).to_owned()
+}
+
 /// The event that a row shows, with exactly the cells that it has.
 pub fn event_of(header: &[String], row: &[String], events: &[Event]) -> Option<usize> {
     let mut cells: BTreeMap<String, String> = header
         .iter()
-        .cloned()
+        .map(|name| unchanged(name))
         .zip(row.iter().cloned())
         .filter(|(_, cell)| !cell.is_empty())
         .collect();
@@ -158,7 +164,15 @@ impl World {
             // After a power cut anything may stand behind what was synced, and is kept for somebody to look at. What is
             // whole and ours is not anything.
             let ours = self.is_ours(content, lines);
-            if !theirs && (!self.model.was_cut || ours) {
+            // A table that was in trouble when its rules changed cannot be told from a stranger's by its bytes any more.
+            let failed = self.disk.faults(|f| f.failed) > 0;
+            let troubled = failed || self.model.was_cut || !self.model.edits.is_empty();
+            let may_be = if ours {
+                self.model.other_rules && troubled
+            } else {
+                self.model.was_cut
+            };
+            if !theirs && !may_be {
                 let what = String::from_utf8_lossy(content);
                 return Err(format!(
                     "{} blames somebody who was not there: {:?}",
@@ -188,33 +202,56 @@ impl World {
 
     /// Another world makes its tables from the journal and the recorded start columns alone. The same bytes come of it.
     fn check_bytes(&self, tables: &Files) -> Held {
+        let mut tables = tables.clone();
+        tables.retain(|_, content| has_rows(content));
+        // Days that are over keep the rules that they were made under.
+        let mut by_rules: BTreeMap<String, Files> = BTreeMap::new();
+        for (path, content) in tables {
+            let rules = self.rules_of(&path)?;
+            by_rules.entry(rules).or_default().insert(path, content);
+        }
+        for (rules, tables) in by_rules {
+            let rules = Rules::parse(&rules).ok_or("rules that nobody has")?;
+            self.check_bytes_under(rules, &tables)?;
+        }
+        Ok(())
+    }
+
+    /// The rules that are recorded for the table with a file at `path`.
+    fn rules_of(&self, path: &Path) -> Held<String> {
+        let folder = path.parent().map(file_name).unwrap_or_default();
+        let nth = SOURCES.iter().position(|name| *name == folder);
+        let day = file_name(path).get(..10).and_then(|day| day.parse().ok());
+        let (Some(nth), Some(day)) = (nth, day) else {
+            return Err(format!("{} is no table", path.display()));
+        };
+        let state = self.checkpoint_of(nth, day)?;
+        Ok(state.ok_or("a table without a checkpoint")?.rules)
+    }
+
+    fn check_bytes_under(&self, rules: Rules, tables: &Files) -> Held {
         let mut other = World::new(1, self.options.part_rows);
         other.now = self.now;
+        other.set_rules(rules);
         let disk = other.disk.shared();
         self.copy_journal(&disk).map_err(|e| e.to_string())?;
         self.copy_starts(&other)?;
         other.try_start()?;
         other.settle()?;
         let mut anew = csv_files(&other.disk);
-        anew.retain(|_, content| has_rows(content));
-        let mut tables = tables.clone();
-        tables.retain(|_, content| has_rows(content));
-        for (path, content) in &anew {
-            if tables.get(path) != Some(content) {
-                let what = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let what = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+        for (path, content) in tables {
+            let made = anew.remove(path);
+            if made.as_ref() != Some(content) {
                 return Err(format!(
                     "{}: the journal gives other bytes: {:?}, not {:?}",
                     path.display(),
-                    what(content),
-                    tables.get(path).map(|bytes| what(bytes))
+                    made.as_ref().map(what),
+                    what(content)
                 ));
             }
         }
-        if anew.len() == tables.len() {
-            Ok(())
-        } else {
-            Err("the journal gives fewer files".into())
-        }
+        Ok(())
     }
 
     fn copy_journal(&self, to: &SharedDisk) -> std::io::Result<()> {

@@ -6,7 +6,7 @@ use crate::model::{Model, SOURCES};
 use crate::raw;
 use chrono_tz::Tz;
 use rowhook::event::{Day, Preset, SourceName, Timestamp};
-use rowhook::flatten::Rules;
+use rowhook::flatten::{ColumnRules, Rules};
 use rowhook::follow::{FollowOptions, Follower, Handle, Rebuilt, SLICE_BYTES, known};
 use rowhook::journal::refused::{Kept, Refused, RefusedBody};
 use rowhook::journal::{self, Event, Events, Incoming, Journal, Options, Verdict};
@@ -15,6 +15,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -55,14 +56,26 @@ pub fn source(nth: usize) -> SourceName {
     SourceName::new(SOURCES[nth]).expect("a name")
 }
 
-fn options(part_rows: u64) -> FollowOptions {
-    let rules = Rules {
+/// What stands before the name of a column that was renamed.
+pub const RENAMED: &str = "renamed ";
+
+/// The rules of all tables; one of two, so that they can change.
+fn rules(renames: bool) -> Rules {
+    let pair = |column: &str| (column.to_owned(), format!("{RENAMED}{column}"));
+    let chosen = ColumnRules {
+        rename: ["c0", "c2"].map(pair).into(),
+        ..ColumnRules::default()
+    };
+    Rules {
         preset: Preset::Generic,
         columns_max: 1000,
         guard: true,
         bom: false,
-        columns: None,
-    };
+        columns: renames.then(|| Arc::new(chosen)),
+    }
+}
+
+fn options(part_rows: u64, rules: Rules) -> FollowOptions {
     FollowOptions {
         zone: Tz::UTC,
         sources: (0..SOURCES.len())
@@ -80,7 +93,7 @@ impl World {
         Self {
             disk: SimDisk::new(seed),
             layout: Layout::new("/out"),
-            options: options(part_rows),
+            options: options(part_rows, rules(false)),
             model: Model::default(),
             now: Timestamp::parse(b"2026-11-23T12:00:00.000Z").expect("a moment"),
             clock: Instant::now(),
@@ -88,6 +101,23 @@ impl World {
             cuts: 0,
             process: None,
             last_read: RefCell::default(),
+        }
+    }
+
+    /// All tables are to be made under these rules from now on, whether anything runs or not.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.options = options(self.options.part_rows, rules);
+        if let Some(process) = &self.process {
+            process.handle.set_options(self.options.clone());
+        }
+    }
+
+    /// Under one of the two rules if it was the other, now and then.
+    pub fn change_rules(&mut self, number: u64) {
+        if (number >> 8).is_multiple_of(3) {
+            self.model.other_rules = true;
+            let renames = self.options.others.columns.is_none();
+            self.set_rules(rules(renames));
         }
     }
 
