@@ -122,6 +122,16 @@ impl Settings {
         if let Some(columns) = &source.columns {
             describe_columns(sheet, columns);
         }
+        let views = source.views.iter();
+        let views: Vec<String> = views
+            .map(|(name, view)| match view.kind() {
+                kind if kind == name => name.clone(),
+                kind => format!("{name} ({kind})"),
+            })
+            .collect();
+        if !views.is_empty() {
+            sheet.line("  views", views.join(", "));
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! known to be harmless appears, be it TOML or not.
 
 use super::error::nearest;
-use super::file::{LIMITS, known_keys};
+use super::file::{LIMITS, VIEW, known_keys};
 
 /// The most characters of a line that are shown.
 const LINE_CHARS_MAX: usize = 120;
@@ -154,7 +154,9 @@ fn shown_as(key: &str, value: &str) -> Option<bool> {
             Some(value.len() <= 24 && value.bytes().all(word))
         }
         "token_env" | "value_env" => Some(is_common_variable_name(value)),
-        key if LIMITS.contains(&key) || key == "requests_per_second_max" => Some(true),
+        known if LIMITS.contains(&known) || known == "requests_per_second_max" => Some(true),
+        // Short words are near to anything.
+        known if VIEW.contains(&known) && known == key && !smells_of_secret(key) => Some(true),
         _ => None,
     }
 }

@@ -50,12 +50,16 @@ pub(super) const SOURCE: &[&str] = &[
     "id",
     "requests_per_second_max",
     "columns",
+    "views",
 ];
 pub(super) const COLUMNS: &[&str] = &["include", "exclude", "rename", "alias", "arrays"];
+pub(super) const VIEW: &[&str] = &[
+    "kind", "key", "of", "row", "show", "column", "title", "value", "pick",
+];
 pub(super) const AUTH: &[&str] = &["scheme", "value_env", "value_file"];
 
 /// Every key, and where it belongs.
-const BELONGS: [(&[&str], &str); 9] = [
+const BELONGS: [(&[&str], &str); 10] = [
     (TOP, "at the top of the file, before the first `[…]`"),
     (TLS, "under `[tls]`"),
     (ACCESS, "under `[access]`"),
@@ -65,6 +69,7 @@ const BELONGS: [(&[&str], &str); 9] = [
     (SOURCE, "under `[sources.NAME]`"),
     (COLUMNS, "under `[sources.NAME.columns]`"),
     (AUTH, "inside `auth = { … }`"),
+    (VIEW, "under `[sources.NAME.views.VIEW]`"),
 ];
 
 /// What people write when they put the secret itself into the file.
@@ -179,17 +184,43 @@ impl<'d> Section<'d> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let DeValue::Array(list) = value.get_ref() else {
-            return match value.get_ref() {
-                DeValue::String(_) => Ok(self.text(key)?.map(|text| vec![text])),
-                _ => Err(self.wrong_type(key, value, "text in quotes, or a list of it")),
-            };
+        self.texts_of(key, value).map(Some)
+    }
+
+    /// The text `value`, which stands at `key`, or each text of that list.
+    fn texts_of(
+        &self,
+        key: &str,
+        value: &'d Written<DeValue<'d>>,
+    ) -> Result<Vec<Written<&'d str>>, ConfigError> {
+        let text_of = |value: &'d Written<DeValue<'d>>, wanted| match value.get_ref() {
+            DeValue::String(text) => Ok(Spanned::new(value.span(), text.as_ref())),
+            _ => Err(self.wrong_type(key, value, wanted)),
         };
-        let texts = list.iter().map(|element| match element.get_ref() {
-            DeValue::String(text) => Ok(Spanned::new(element.span(), text.as_ref())),
-            _ => Err(self.wrong_type(key, element, "text in quotes")),
-        });
-        texts.collect::<Result<_, _>>().map(Some)
+        match value.get_ref() {
+            DeValue::Array(list) => {
+                let texts = list
+                    .iter()
+                    .map(|element| text_of(element, "text in quotes"));
+                texts.collect()
+            }
+            _ => Ok(vec![text_of(value, "text in quotes, or a list of it")?]),
+        }
+    }
+
+    /// Each element of the list at `key`: a text, or a list of them. A text alone is a list of one.
+    pub(super) fn lists(
+        &self,
+        key: &str,
+    ) -> Result<Option<Vec<Vec<Written<&'d str>>>>, ConfigError> {
+        let Some(value) = self.get(key) else {
+            return Ok(None);
+        };
+        let DeValue::Array(list) = value.get_ref() else {
+            return Ok(self.texts(key)?.map(|texts| vec![texts]));
+        };
+        let lists = list.iter().map(|element| self.texts_of(key, element));
+        lists.collect::<Result<_, _>>().map(Some)
     }
 
     /// The number at `key`, or `default`.
@@ -326,6 +357,8 @@ pub(super) fn known_keys() -> impl Iterator<Item = &'static str> {
 fn unknown_key(key: &str, known: &[&str]) -> Fault {
     let fault = Fault::new(format!("unknown key `{}`", key.escape_debug()));
     let elsewhere = BELONGS.iter().find(|(keys, _)| keys.contains(&key));
+    // `key` and `value` of a view are seldom what was meant by one of these words elsewhere.
+    let elsewhere = elsewhere.filter(|_| !SECRET_WORDS.contains(&key));
     let takes_secret = known == ACCESS || known == AUTH;
     let fault = if takes_secret && SECRET_WORDS.contains(&key) {
         fault.help("a secret never stands in this file: name its variable or its file")

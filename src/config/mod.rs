@@ -6,7 +6,7 @@
 //! - `value`: single values that are written as text
 //! - `secret`: secrets and what they may consist of
 //! - `lookup`: where secrets are found
-//! - `sources`: who may send
+//! - `sources`: who may send; `views`: what is made of their rows
 //! - `columns`: which fields become columns
 //! - `tls`, `validity`: the certificate and its key
 //! - `networks`: addresses of proxies
@@ -31,6 +31,7 @@ mod tests;
 mod tls;
 mod validity;
 mod value;
+mod views;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -41,7 +42,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use crate::event::{Preset, SourceName};
+use crate::event::{Preset, SourceName, View};
 use crate::flatten::ColumnRules;
 
 pub use error::ConfigError;
@@ -136,6 +137,8 @@ pub struct Source {
     pub requests_per_second_max: Option<NonZeroU32>,
     /// Which fields become columns, and how; none: all of them, as they come.
     pub columns: Option<Arc<ColumnRules>>,
+    /// What can be made of its rows, by name; those of the preset among them.
+    pub views: BTreeMap<String, View>,
 }
 
 /// How a sender shows that it is one.

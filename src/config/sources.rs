@@ -23,6 +23,7 @@ impl<'r> Resolver<'r> {
                 identity: Identity::Content,
                 requests_per_second_max: None,
                 columns: None,
+                views: Preset::Lessonly.views(),
             };
             return Ok(BTreeMap::from([(name, source)]));
         };
@@ -66,6 +67,7 @@ impl<'r> Resolver<'r> {
             identity: self.identity(section)?,
             requests_per_second_max: NonZeroU32::new(u32::try_from(rate).unwrap_or(u32::MAX)),
             columns: self.columns(section, preset)?,
+            views: self.views(preset, section)?,
         })
     }
 

@@ -9,6 +9,7 @@ use crate::event::Preset;
 mod columns;
 mod lists;
 mod tls;
+mod views;
 
 /// A folder of its own with `rowhook.toml` in it, and an environment.
 struct Case {
@@ -92,6 +93,7 @@ fn defaults() -> Settings {
         identity: Identity::Content,
         requests_per_second_max: None,
         columns: None,
+        views: Preset::Lessonly.views(),
     };
     Settings {
         file: None,
@@ -498,7 +500,7 @@ fn unknown_keys() {
     2 | reqests_per_second_max = 5
       | ^^^^^^^^^^^^^^^^^^^^^^
       = help: did you mean `requests_per_second_max`?
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
 
     error: unknown key `value_env`
      --> rowhook.toml:2:1
@@ -506,7 +508,7 @@ fn unknown_keys() {
     2 | value_env = "NAME"
       | ^^^^^^^^^
       = help: `value_env` belongs inside `auth = { … }`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
 
     error: unknown key `schema`
      --> rowhook.toml:2:10
@@ -1246,6 +1248,7 @@ fn the_description() {
       auth                     none, because LESSONLY_AUTHORIZATION is not set
       dedup                    content: equal payloads are one event
       requests_per_second_max  no limit
+      views                    best, completed (matrix), latest, matrix
     ");
     let mut case = full();
     case.overrides.listen = Some("127.0.0.1:0".into());
@@ -1302,6 +1305,7 @@ fn the_description() {
       auth                     authorization: compared with the environment variable LESSONLY_AUTHORIZATION
       dedup                    content: equal payloads are one event
       requests_per_second_max  1_000
+      views                    best, completed (matrix), latest, matrix
 
     source orders
       callback                 https://hooks.example.com/hooks/orders

@@ -7,6 +7,7 @@ mod names;
 mod near;
 mod preset;
 mod time;
+mod view;
 
 pub use day::Day;
 pub use id::{Id, IdKey};
@@ -14,6 +15,7 @@ pub use names::{NameError, SourceName};
 pub use near::nearest;
 pub use preset::Preset;
 pub use time::Timestamp;
+pub use view::{Choice, Matrix, Pick, View};
 
 /// The number of an event in the order of the journal, from 1 up. `0` stands for "before the first".
 #[derive(

@@ -75,10 +75,11 @@ pub fn run(data: &[u8]) {
 }
 
 /// The text with a line more, in which a secret stands where none should. Not within a text of several lines: there it would
-/// be part of another value.
+/// be part of another value. Not where there are views: there it would be the name of a column.
 fn with_mistake(text: &[u8], options: u8, how: u8, place: u8) -> Vec<u8> {
     let several = shown(text).contains("\\\"\\\"\\\"") || shown(text).contains("\\'\\'\\'");
-    if options & 4 == 0 || several {
+    let views = shown(text).contains("views");
+    if options & 4 == 0 || several || views {
         return text.to_vec();
     }
     let key = KEYS[usize::from(how & 15) % KEYS.len()];
