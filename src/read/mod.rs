@@ -4,7 +4,7 @@
 //! - [`export`]: the bytes of an answer, their number and their tag known
 //!   before the first is sent
 //! - [`changes`]: whether the files of days that are over are what they were
-//! - [`rows`]: tables as rows of typed cells; [`write`](mod@write): those as files of some format
+//! - [`rows`]: tables as rows of typed cells; [`views`]: tables made of those; [`write`](mod@write): files of some format
 //! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
 
 pub mod ask;
@@ -14,6 +14,7 @@ pub mod export;
 pub mod pieces;
 pub mod plan;
 pub mod rows;
+pub mod views;
 pub mod write;
 
 pub use ask::{Ask, AskError, DayName, Span};

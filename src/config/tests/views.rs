@@ -251,3 +251,15 @@ fn what_is_wrong_with_its_columns_is_told() {
       |       ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
     "#);
 }
+
+#[test]
+fn what_readme_shows_is_understood() {
+    let readme = include_str!("../../../README.md");
+    let start = readme.find("[sources.lessonly.views.best]").unwrap();
+    let length = readme[start..].find("```").unwrap();
+    let settings = Case::new(&readme[start..start + length]).settings();
+    let views = &source(&settings, "lessonly").views;
+    let found: Vec<&str> = views.keys().map(String::as_str).collect();
+    assert_eq!(found, ["best", "by-team"]);
+    assert_eq!(views["best"], Preset::Lessonly.views()["best"]);
+}
