@@ -16,6 +16,7 @@
 //! - [`table`]: one day's CSV files
 //! - [`read`]: from tables to what people download
 //! - [`export`]: a download without a server
+//! - [`links`]: signed links, which open one feed without the token
 //! - [`verify`]: holds tables and journal against each other
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
@@ -33,6 +34,7 @@ pub mod http;
 pub mod journal;
 pub mod json;
 pub mod layout;
+pub mod links;
 pub mod read;
 pub mod receive;
 pub mod serve;

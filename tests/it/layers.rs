@@ -4,13 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
     ("flatten", &["event", "json"]),
     ("config", &["event", "flatten"]),
-    ("cli", &["event", "config"]),
     ("layout", &["event"]),
     ("journal", &["event", "disk", "layout"]),
     ("table", &["event", "disk", "layout", "flatten"]),
@@ -24,6 +23,8 @@ const LAYERS: [(&str, &[&str]); 20] = [
             "event", "json", "disk", "layout", "flatten", "journal", "table",
         ],
     ),
+    ("cli", &["event", "config", "read"]),
+    ("links", &["event", "disk"]),
     (
         "verify",
         &["event", "disk", "layout", "flatten", "journal", "table"],
@@ -39,23 +40,25 @@ const LAYERS: [(&str, &[&str]); 20] = [
         "engine",
         &[
             "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "read",
-            "receive",
+            "links", "receive",
         ],
     ),
     (
         "control",
-        &["event", "config", "journal", "follow", "receive", "engine"],
+        &[
+            "event", "config", "journal", "follow", "links", "receive", "engine",
+        ],
     ),
     (
         "http",
         &[
-            "event", "config", "disk", "journal", "follow", "read", "receive", "engine",
+            "event", "config", "disk", "journal", "follow", "read", "links", "receive", "engine",
         ],
     ),
     (
         "serve",
         &[
-            "event", "config", "disk", "layout", "journal", "follow", "receive", "engine",
+            "event", "config", "disk", "layout", "journal", "follow", "links", "receive", "engine",
             "control", "http",
         ],
     ),
