@@ -2,12 +2,20 @@
 //! Promises no work: what is given is handed on. The environment is read, and
 //! every value checked, by the configuration.
 
+mod feed;
+mod link;
+
+pub use feed::Feed;
+pub use link::{LinkArgs, LinkWish};
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
 use crate::config::Overrides;
 use crate::event::{Day, SourceName};
+use crate::read::ask::{Format, When};
+use crate::read::{Ask, Span};
 
 const ENVIRONMENT: &str = "\
 Environment:
@@ -117,9 +125,21 @@ Example:
     #[command(after_help = with_environment("\
 Example:
   rowhook export --source lessonly --from -30d --to yesterday --format xlsx -o november.xlsx
-  The file is there whole or not at all. Without -o the bytes go to standard output. Nothing below the
-  output directory is written, and no lock is taken."))]
-    Export(Export),
+  Without days it is all of them, without --format what the name of the file ends with. The file is there
+  whole or not at all; without -o the bytes go to standard output. Nothing below the output directory is
+  written, and no lock is taken."))]
+    Export(Box<Export>),
+    /// Make a signed address that opens one feed without the token, list or revoke such links
+    #[command(after_help = with_environment("\
+Example:
+  rowhook link --source lessonly --from -30d --to today --expires 90d
+  Prints an address for a program that can only hold a URL: Google Sheets, Power Query, LibreOffice. It
+  opens this feed with these options and nothing else, until it expires or is revoked. Without days it is
+  the newest day that has rows. Days such as today, latest or -30d mean another day every day, and a day
+  without rows is a header alone. The address begins with public_url of the configuration.
+  rowhook link --revoke 4f1d09aa3c
+  It may run while the server does, which then does the work."))]
+    Link(Box<LinkArgs>),
     /// Hold the tables against the journal, line by line and row by row; writes nothing
     #[command(after_help = with_environment("\
 Example:
@@ -147,68 +167,28 @@ Example:
 /// What to export, and where to.
 #[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
 pub struct Export {
-    /// The source whose rows are wanted
+    /// Whose rows
     #[arg(long, value_name = "S", value_parser = SourceName::new)]
     pub source: SourceName,
     /// Which of them, and as what.
     #[command(flatten)]
-    pub wanted: Wanted,
+    pub feed: Feed,
     /// Write into FILE, which is replaced [default: standard output]
     #[arg(short = 'o', long = "out", value_name = "FILE")]
     pub out: Option<PathBuf>,
 }
 
-/// Which days, and as what: the same words as in a URL.
-#[derive(Debug, Clone, PartialEq, Eq, clap::Args)]
-pub struct Wanted {
-    /// Only the day D: YYYY-MM-DD, today, yesterday or latest
-    #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
-    pub date: Option<String>,
-    /// From the day D on: YYYY-MM-DD, today, yesterday or -30d [default: the first]
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub from: Option<String>,
-    /// Up to the day D [default: today]
-    #[arg(long, value_name = "D", allow_hyphen_values = true)]
-    pub to: Option<String>,
-    /// csv, csv.gz, xlsx or jsonl [default: what the file's name ends with, else csv]
-    #[arg(long, value_name = "F")]
-    pub format: Option<String>,
-    /// These columns, in this order: names between commas
-    #[arg(long, value_name = "NAMES")]
-    pub columns: Option<String>,
-    /// A view of the rows, such as latest, best or matrix
-    #[arg(long, value_name = "V")]
-    pub view: Option<String>,
-    /// For whom a CSV is meant: plain or excel
-    #[arg(long, value_name = "P")]
-    pub profile: Option<String>,
-    /// With the profile excel, what stands between cells: comma, semicolon or tab
-    #[arg(long, value_name = "D")]
-    pub delimiter: Option<String>,
-    /// With the profile excel, what stands before a fraction: point or comma
-    #[arg(long, value_name = "D")]
-    pub decimal: Option<String>,
-    /// The zone of dates, such as Europe/Berlin [default: the configured one]
-    #[arg(long, value_name = "ZONE")]
-    pub tz: Option<String>,
-}
-
-impl Wanted {
-    /// The parameters besides days and format, as in a URL.
-    #[must_use]
-    pub fn parameters(&self) -> Vec<(String, String)> {
-        let all = [
-            ("profile", &self.profile),
-            ("delimiter", &self.delimiter),
-            ("decimal", &self.decimal),
-            ("columns", &self.columns),
-            ("view", &self.view),
-            ("tz", &self.tz),
-        ];
-        let given = all
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?)));
-        given.collect()
+impl Export {
+    /// What is meant: all days up to today where none is named, in the format that the file's name ends with where none is.
+    ///
+    /// # Errors
+    /// When the options do not go together.
+    pub fn ask(&self) -> Result<Ask, String> {
+        let first = When::Day(Day::new(chrono::NaiveDate::MIN));
+        let format = self.out.as_deref().and_then(Format::of_name);
+        let all = Span::Range(first, When::Today);
+        self.feed
+            .ask(self.source.clone(), all, format.unwrap_or(Format::Csv))
     }
 }
 
@@ -304,6 +284,7 @@ mod tests {
             ("rowhook import x", 2),
             ("rowhook rebuild --date 2026-11-31", 2),
             ("rowhook rebuild --date 2026-11-30 --to 2026-11-30", 2),
+            ("rowhook link --help", 0),
             ("rowhook verify --help", 0),
             ("rowhook export", 2),
             ("rowhook export --source a --date today --to today", 2),
@@ -323,6 +304,7 @@ mod tests {
             "rowhook check --help",
             "rowhook rebuild --help",
             "rowhook import --help",
+            "rowhook link --help",
             "rowhook verify --help",
             "rowhook export --help",
         ] {

@@ -78,6 +78,18 @@ impl Layout {
         self.state_dir().join("id-key")
     }
 
+    /// The key that signs links.
+    #[must_use]
+    pub fn links_key(&self) -> PathBuf {
+        self.state_dir().join("links.key")
+    }
+
+    /// The links that there are.
+    #[must_use]
+    pub fn links(&self) -> PathBuf {
+        self.state_dir().join("links.json")
+    }
+
     /// How far the journal is known to be whole.
     #[must_use]
     pub fn journal_checkpoint(&self) -> PathBuf {

@@ -1,7 +1,7 @@
 //! The program: arguments, settings, logging; all else is in the library.
 
 use clap::Parser as _;
-use rowhook::cli::{self, Args, Command};
+use rowhook::cli::{self, Args, Command, LinkArgs, LinkWish};
 use rowhook::config::{self, Overrides, Settings};
 use rowhook::control::ask::{Ask, AskError, Outcome};
 use rowhook::engine;
@@ -9,8 +9,6 @@ use rowhook::event::{Day, SourceName, Timestamp};
 use rowhook::export::find::Found;
 use rowhook::export::{self, ExportFailure};
 use rowhook::layout::Layout;
-use rowhook::read::ask::Format;
-use rowhook::read::{self, ExportError};
 use rowhook::serve::{self, Parts, Worker};
 use rowhook::verify::{self, ProgressLine};
 use std::io::{
@@ -30,6 +28,7 @@ fn main() -> ExitCode {
         Command::Verify { .. }
         | Command::Rebuild { .. }
         | Command::Import { .. }
+        | Command::Link(_)
         | Command::Export(_) => config::load_without_secrets,
     };
     let settings = match load(&args.overrides(), &|name| std::env::var_os(name)) {
@@ -60,6 +59,7 @@ fn main() -> ExitCode {
             files,
         } => ask(settings, |ask| ask.import(&source, &files, again)),
         Command::Export(wanted) => export(&settings, &wanted),
+        Command::Link(args) => link(settings, &args),
         Command::Verify { json, source, days } => verify(&settings, json, source, days.bounds()),
     }
 }
@@ -78,14 +78,33 @@ fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskEr
             let (from, to) = worker.stream().map_err(|error| error.to_string())?;
             let outcome = command(Ask::new(from, to, stdout(), stderr().is_terminal()));
             worker.end();
-            outcome.map_err(|error| error.to_string())
+            match outcome {
+                Err(AskError::Wrong(why)) => {
+                    eprintln!("error: {why}");
+                    Ok(ExitCode::from(WRONG))
+                }
+                Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
+                Ok(Outcome::Partly) => Ok(ExitCode::FAILURE),
+                Err(error) => Err(error.to_string()),
+            }
         });
-    match outcome {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Partly) => ExitCode::FAILURE,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+    outcome.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
+}
+
+/// Makes, revokes or lists links.
+fn link(settings: Settings, args: &LinkArgs) -> ExitCode {
+    match args.wish(Timestamp::now(), settings.timezone) {
+        Ok(LinkWish::Make { feed, expires_at }) => ask(settings, |ask| {
+            ask.make_link(&feed.source, feed.url(), expires_at)
+        }),
+        Ok(LinkWish::Revoke(id)) => ask(settings, |ask| ask.revoke_link(id)),
+        Ok(LinkWish::List) => ask(settings, Ask::list_links),
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(WRONG)
         }
     }
 }
@@ -151,22 +170,8 @@ fn export(settings: &Settings, wanted: &cli::Export) -> ExitCode {
 }
 
 fn try_export(settings: &Settings, wanted: &cli::Export) -> Result<(), ExportFailure> {
-    let cli::Export {
-        source,
-        wanted,
-        out,
-    } = wanted;
-    let of_name = out.as_ref().and_then(|path| Format::of_name(path));
-    let format = wanted.format.as_deref().or(of_name.map(Format::ending));
-    let format = format.unwrap_or("csv");
-    let ask = read::Ask::given(
-        source.clone(),
-        wanted.date.as_deref(),
-        (wanted.from.as_deref(), wanted.to.as_deref()),
-        format,
-        &wanted.parameters(),
-    );
-    let ask = ask.map_err(ExportError::Ask)?;
+    let ask = wanted.ask().map_err(ExportFailure::Wrong)?;
+    let out = &wanted.out;
     if out.is_none() && stdout().is_terminal() && !ask.format.is_text() {
         return Err(ExportFailure::Terminal(ask.format.ending()));
     }

@@ -27,6 +27,9 @@ pub enum AskError {
     /// Whoever does the work says so.
     #[error("{0}")]
     Refused(String),
+    /// What is asked for makes no sense: wrong usage.
+    #[error("{0}")]
+    Wrong(String),
     /// A file cannot be read.
     #[error("{path}: {error}", path = path.display())]
     File {
@@ -46,11 +49,11 @@ pub enum AskError {
 pub struct Ask<R, W, O> {
     from: R,
     to: Shared<W>,
-    out: O,
+    pub(super) out: O,
     progress: bool,
 }
 
-const RELEASE: &str = env!("CARGO_PKG_VERSION");
+pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");
 /// An answer names at most all items of a chunk.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 
@@ -167,7 +170,10 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
     }
 
     /// Says something. Where nobody hears it any more, what was said last tells why.
-    fn tell(&mut self, mut what: impl FnMut(&mut W) -> io::Result<()>) -> Result<(), AskError> {
+    pub(super) fn tell(
+        &mut self,
+        mut what: impl FnMut(&mut W) -> io::Result<()>,
+    ) -> Result<(), AskError> {
         let told = {
             let mut to = lock(&self.to);
             what(&mut to).and_then(|()| to.flush())
@@ -178,7 +184,7 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
         })
     }
 
-    fn answer(&mut self, line: &mut Vec<u8>) -> Result<Answer, AskError> {
+    pub(super) fn answer(&mut self, line: &mut Vec<u8>) -> Result<Answer, AskError> {
         get(&mut self.from, line, ANSWER_BYTES_MAX)?
             .ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof).into())
     }
@@ -194,8 +200,9 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
     }
 }
 
-fn unexpected(answer: Answer) -> AskError {
+pub(super) fn unexpected(answer: Answer) -> AskError {
     match answer {
+        Answer::Wrong(why) => AskError::Wrong(why),
         Answer::Failed(why) => AskError::Refused(why),
         other => AskError::Refused(format!(
             "it was answered {other:?}, which is not understood"

@@ -1,11 +1,12 @@
 //! Commands that write while a server may run: rebuilding tables, importing
-//! events. Whoever holds the output directory does the work; a command asks it
+//! events, changing links. Whoever holds the output directory does the work; a command asks it
 //! over a stream, be it the server's socket or, when no server runs, the other
 //! end of a pair in the same process. So there is one way, and one writer.
 //!
 //! - [`protocol`]: what is said, one JSON object a line
 //! - [`session`]: the end that does the work; `import`: events on their way in
 //! - [`ask`]: the end that asks, and what it prints; `alive`: that it is still there
+//! - `links`: both ends of what is said about links
 //! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file
 //!
 //! Knows no HTTP and no sockets.
@@ -14,5 +15,6 @@ mod alive;
 pub mod ask;
 mod import;
 pub mod items;
+mod links;
 pub mod protocol;
 pub mod session;

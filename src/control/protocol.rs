@@ -3,6 +3,7 @@
 //! so instead of guessing.
 
 use crate::event::{Day, Id, SourceName, Timestamp};
+use crate::links::Link;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read as _, Write};
@@ -31,6 +32,29 @@ pub enum Command {
         /// Whether events that are there already are stored once more.
         again: bool,
     },
+    /// A link made.
+    MakeLink {
+        /// The release that asks.
+        release: String,
+        /// Whose rows.
+        source: SourceName,
+        /// The address of the feed, below that of the server.
+        feed: String,
+        /// From when on it opens nothing any more.
+        expires_at: Option<Timestamp>,
+    },
+    /// A link revoked.
+    RevokeLink {
+        /// The release that asks.
+        release: String,
+        /// Which.
+        id: String,
+    },
+    /// All links told.
+    ListLinks {
+        /// The release that asks.
+        release: String,
+    },
 }
 
 impl Command {
@@ -38,7 +62,11 @@ impl Command {
     #[must_use]
     pub fn release(&self) -> &str {
         match self {
-            Self::Rebuild { release, .. } | Self::Import { release, .. } => release,
+            Self::Rebuild { release, .. }
+            | Self::Import { release, .. }
+            | Self::MakeLink { release, .. }
+            | Self::RevokeLink { release, .. }
+            | Self::ListLinks { release } => release,
         }
     }
 }
@@ -118,8 +146,19 @@ pub enum Answer {
         /// Items that were refused.
         refused: Vec<Refused>,
     },
+    /// A link was made.
+    LinkMade {
+        /// What opens the feed: the whole address.
+        url: String,
+        /// Whether the address holds on other machines too.
+        everywhere: bool,
+    },
+    /// A link that there is, or that was revoked.
+    Link(Link),
     /// All is done.
     Done,
+    /// What is asked for makes no sense.
+    Wrong(String),
     /// It cannot be done.
     Failed(String),
 }

@@ -2,6 +2,7 @@
 //! whoever asked, and an error ends the session and nothing else.
 
 use super::import::Import;
+use super::links;
 use super::protocol::{Answer, Chunk, Command, Item, Terms, get, put};
 use crate::engine::Engine;
 use crate::event::{Day, SourceName};
@@ -55,7 +56,21 @@ pub fn serve(
             Ok(import) => take(import, alive, from, to),
             Err(why) => put(to, &Answer::Failed(why)),
         },
+        Command::MakeLink {
+            source,
+            feed,
+            expires_at,
+            ..
+        } => put(to, &links::make(engine, &source, &feed, expires_at)),
+        Command::RevokeLink { id, .. } => put(to, &links::revoke(engine, &id)),
+        Command::ListLinks { .. } => links::list(engine, to),
     }
+}
+
+/// Whether there is such a source: configured, or in the tables.
+pub(super) fn knows(engine: &Engine, source: &SourceName) -> bool {
+    let configured = engine.live().settings.sources.contains_key(source);
+    configured || engine.tables.catalog().knows(source.as_str())
 }
 
 fn rebuild(
@@ -65,10 +80,7 @@ fn rebuild(
     to: Option<Day>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let known = source.as_ref().is_none_or(|source| {
-        let configured = engine.live().settings.sources.contains_key(source);
-        configured || engine.tables.catalog().knows(source.as_str())
-    });
+    let known = source.as_ref().is_none_or(|source| knows(engine, source));
     if !known {
         let name = source.map(|s| s.to_string()).unwrap_or_default();
         return put(out, &Answer::Failed(format!("there is no source `{name}`")));

@@ -19,11 +19,13 @@ use crate::event::{Day, IdKey, SourceName, Timestamp};
 use crate::follow::Handle;
 use crate::journal::{Health, Options, Shared};
 use crate::layout::Layout;
+use crate::links::Links;
 use crate::read::Changes;
 use crate::receive::{Delivery, Queue, Refusal, Waiting};
 use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// What runs; one for all.
 pub struct Engine {
@@ -33,6 +35,10 @@ pub struct Engine {
     pub layout: Layout,
     /// The key of the event ids.
     pub id_key: IdKey,
+    /// The links that open a feed.
+    pub links: Links,
+    /// Where it listens, once it does.
+    pub listens: OnceLock<SocketAddr>,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the journal.
@@ -65,6 +71,8 @@ pub struct Fixed {
     pub layout: Layout,
     /// The key of the event ids.
     pub id_key: IdKey,
+    /// The links that open a feed.
+    pub links: Links,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the tables.
@@ -79,6 +87,7 @@ impl Engine {
             disk,
             layout,
             id_key,
+            links,
             journal,
             tables,
         } = fixed;
@@ -86,6 +95,8 @@ impl Engine {
             disk,
             layout,
             id_key,
+            links,
+            listens: OnceLock::new(),
             journal,
             tables,
             deliveries: Arc::default(),
@@ -147,6 +158,24 @@ impl Engine {
             Ok(_) => Ok(()),
             Err(error) => Err(format!("the journal's folder cannot be reached: {error}")),
         }
+    }
+
+    /// The address that people reach it by, and whether that holds on other machines too: without a `public_url` nobody knows.
+    #[must_use]
+    pub fn address(&self) -> (String, bool) {
+        let settings = &self.live().settings;
+        if let Some(url) = &settings.public_url {
+            return (url.clone(), true);
+        }
+        let mut addr = *self.listens.get().unwrap_or(&settings.listen);
+        // It listens everywhere: so it does here.
+        match addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let scheme = settings.tls.as_ref().map_or("http", |_| "https");
+        (format!("{scheme}://{addr}"), false)
     }
 
     /// The day that it is now.

@@ -37,6 +37,9 @@ pub enum ExportFailure {
         /// What is wrong.
         what: String,
     },
+    /// What is asked for cannot be.
+    #[error("{0}")]
+    Wrong(String),
     /// Nobody could read it there.
     #[error("{0} is nothing for a terminal; name a file with -o FILE")]
     Terminal(&'static str),
@@ -58,7 +61,7 @@ impl ExportFailure {
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
         match self {
-            Self::NoSource { .. } | Self::Terminal(_) => true,
+            Self::NoSource { .. } | Self::Terminal(_) | Self::Wrong(_) => true,
             Self::Export(error) => {
                 matches!(error, ExportError::Ask(_) | ExportError::NoTable { .. })
             }

@@ -1,10 +1,13 @@
 //! Who may read: whoever has the read token, as Bearer, as the password of
-//! Basic, or, where a spreadsheet can only hold a URL, in the query.
+//! Basic, or, where a spreadsheet can only hold a URL, in the query; and
+//! whoever has a link to a feed, this feed alone.
 
 use super::attempts::Attempts;
 use super::problem::Problem;
 use super::{client, query_of};
 use crate::engine::{Engine, Live};
+use crate::event::Timestamp;
+use crate::links::Opens;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use base64::Engine as _;
@@ -24,23 +27,79 @@ pub enum Shown {
 /// 401, when it does not; 429, when too many wait already.
 pub async fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
     let live = engine.live();
-    if has_token(request, &live) {
-        return Ok(Shown::Header);
+    let query = if query { query_of(request) } else { Vec::new() };
+    let wrong = match token(request, &query, &live) {
+        Token::Right(shown) => return Ok(shown),
+        Token::Wrong => true,
+        Token::None => false,
+    };
+    refuse(request, &live, wrong, Problem::ReadUnauthorized).await
+}
+
+/// Checks that `request`, which asks with `query` for the export at the address `feed`, carries the token or a link to this
+/// very export. A link that ended is no wrong secret: a spreadsheet goes on asking.
+///
+/// # Errors
+/// 401, when it does not; 403, when the link ended; 429, when too many wait already.
+pub async fn check_feed(
+    request: &HttpRequest,
+    engine: &Engine,
+    query: &[(String, String)],
+    feed: Option<&str>,
+) -> Result<(), Problem> {
+    let live = engine.live();
+    let mut wrong = match token(request, query, &live) {
+        Token::Right(_) => return Ok(()),
+        Token::Wrong => true,
+        Token::None => false,
+    };
+    let mut problem = Problem::ReadUnauthorized;
+    let links = query.iter().filter(|(name, _)| name == "link");
+    let links: Vec<&str> = links.map(|(_, value)| value.as_str()).collect();
+    match (links.as_slice(), feed) {
+        ([] | [""], _) => {}
+        ([link], Some(feed)) => match engine.links.opens(link, feed, Timestamp::now()) {
+            Opens::Yes => return Ok(()),
+            Opens::No => (wrong, problem) = (true, Problem::NoLink),
+            Opens::Ended(ended) => problem = Problem::LinkEnded(ended),
+        },
+        _ => (wrong, problem) = (true, Problem::NoLink),
+    }
+    refuse(request, &live, wrong, problem).await
+}
+
+/// To ask without any secret is what a browser does first, and counts as no attempt.
+async fn refuse<T>(
+    request: &HttpRequest,
+    live: &Live,
+    wrong: bool,
+    problem: Problem,
+) -> Result<T, Problem> {
+    if wrong {
+        wrong_secret(request, live).await?;
+    }
+    Err(problem)
+}
+
+/// The token, as far as a request has one.
+enum Token {
+    Right(Shown),
+    Wrong,
+    None,
+}
+
+fn token(request: &HttpRequest, query: &[(String, String)], live: &Live) -> Token {
+    if has_token(request, live) {
+        return Token::Right(Shown::Header);
     }
     let mut wrong = request.headers().contains_key(header::AUTHORIZATION);
-    if query {
-        for (name, value) in query_of(request) {
-            if name == "token" && live.token.matches(value.as_bytes()) {
-                return Ok(Shown::Query);
-            }
-            wrong |= name == "token" && !value.is_empty();
+    for (name, value) in query {
+        if name == "token" && live.token.matches(value.as_bytes()) {
+            return Token::Right(Shown::Query);
         }
+        wrong |= name == "token" && !value.is_empty();
     }
-    // To ask without any is what a browser does first.
-    if wrong {
-        wrong_secret(request, &live).await?;
-    }
-    Err(Problem::ReadUnauthorized)
+    if wrong { Token::Wrong } else { Token::None }
 }
 
 /// Whether `request` carries the token in its header. To ask this counts as no attempt.

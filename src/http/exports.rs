@@ -29,9 +29,11 @@ async fn try_download(
     request: &HttpRequest,
     engine: &web::Data<Engine>,
 ) -> Result<HttpResponse, Problem> {
-    access::check(request, engine, true).await?;
-    let path = request.match_info().query("path");
-    let ask = Ask::parse(path, &query_of(request), &["token"]).map_err(Problem::Ask)?;
+    let (path, query) = (request.match_info().query("path"), query_of(request));
+    let ask = Ask::parse(path, &query, &["token", "link"]);
+    let feed = ask.as_ref().ok().map(Ask::url);
+    access::check_feed(request, engine, &query, feed.as_deref()).await?;
+    let ask = ask.map_err(Problem::Ask)?;
     Ok(match plan(engine, &ask).await? {
         Answer::File(export) => answer(request, &engine.disk, export),
         Answer::Stream(stream) => streamed(request, ask.format, stream),

@@ -12,6 +12,7 @@ use std::time::SystemTime;
 use super::security_headers;
 use crate::event::Timestamp;
 use crate::follow::Unavailable;
+use crate::links::Ended;
 use crate::read::{AskError, ExportError};
 use crate::receive::Unusable;
 
@@ -31,6 +32,10 @@ pub enum Problem {
     Unauthorized,
     /// The reader did not.
     ReadUnauthorized,
+    /// The reader's link is none of what is asked for.
+    NoLink,
+    /// The reader's link was one.
+    LinkEnded(Ended),
     /// A web page tries to deliver where no authentication is asked for.
     Origin,
     /// No such source.
@@ -139,6 +144,8 @@ impl Problem {
                 "The Authorization header is not the one that this source asks for",
             ),
             Self::ReadUnauthorized => (401, "read-token", "Reading needs the read token"),
+            Self::NoLink => (401, "no-link", "This link does not open this export"),
+            Self::LinkEnded(_) => (403, "link-ended", "This link does not open any more"),
             Self::Origin => (403, "origin", "Web pages may not deliver here"),
             Self::NoSuchSource { .. } => (404, "no-such-source", "There is no such source"),
             Self::NoSuchPath { .. } => (404, "no-such-path", "There is nothing here"),
@@ -192,6 +199,10 @@ impl Problem {
             }
             Self::Unauthorized => "the Authorization header is missing or has another value".into(),
             Self::ReadUnauthorized => "the read token is missing or is another one".into(),
+            Self::NoLink => {
+                "a link opens the one export that it was made for, with the parameters that it was made with".into()
+            }
+            Self::LinkEnded(ended) => format!("the link {ended}"),
             Self::Origin => {
                 "the request carries an Origin header, and this source asks for no authentication"
                     .into()
@@ -260,6 +271,10 @@ impl Problem {
             Self::ReadUnauthorized => {
                 "send it as Authorization: Bearer TOKEN, or as the password of any user name"
             }
+            Self::NoLink => {
+                "use it as it was printed, or ask whoever runs this server for another one (`rowhook link`)"
+            }
+            Self::LinkEnded(_) => "ask whoever runs this server for a new one (`rowhook link`)",
             Self::Origin => {
                 "set a secret for the source (LESSONLY_AUTHORIZATION, or auth in the configuration)"
             }
@@ -306,7 +321,7 @@ impl Problem {
             Self::Unauthorized => {
                 response.insert_header((header::WWW_AUTHENTICATE, "Webhook realm=\"rowhook\""))
             }
-            Self::ReadUnauthorized => response.insert_header((
+            Self::ReadUnauthorized | Self::NoLink => response.insert_header((
                 header::WWW_AUTHENTICATE,
                 "Basic realm=\"rowhook\", charset=\"UTF-8\"",
             )),

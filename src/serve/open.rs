@@ -13,9 +13,10 @@ use crate::follow::{Follower, Handle, known};
 use crate::journal::refused::Refused;
 use crate::journal::{RecoveryError, Shared, open};
 use crate::layout::Layout;
+use crate::links::Links;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -129,6 +130,7 @@ impl Opened {
         disk.create_dir(&csv_root).map_err(at(csv_root.clone()))?;
         warn_of_lost_key(&disk, &layout)?;
         let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
+        let links = open_links(&disk, &layout)?;
         let token = token(&settings, &disk, &layout)?;
         let options = engine::journal_options(&settings);
         let started = Instant::now();
@@ -155,6 +157,7 @@ impl Opened {
             disk,
             layout,
             id_key,
+            links,
             journal: shared.clone(),
             tables,
         };
@@ -209,6 +212,26 @@ pub(super) fn token(
         Some(token) => Ok(token.clone()),
         None => secrets::read_token(disk, &path).map_err(|error| ServeError::Path { path, error }),
     }
+}
+
+/// The links. A list that is damaged stops no delivery: its links do not open until it is mended.
+fn open_links(disk: &SharedDisk, layout: &Layout) -> Result<Links, ServeError> {
+    let at = |path: PathBuf| move |error| ServeError::Path { path, error };
+    let (list, key) = (layout.links(), layout.links_key());
+    let stat = |path: &Path| disk.stat(path).map_err(at(path.to_owned()));
+    if stat(&key)?.is_none() && stat(&list)?.is_some() {
+        tracing::warn!(
+            key = %key.display(),
+            "the key of the links is missing, and a new one is made: links from before open nothing any more; put the file \
+             back from a backup if you can"
+        );
+    }
+    let key = secrets::links_key(disk, &key).map_err(at(key.clone()))?;
+    let links = Links::open(disk.clone(), list.clone(), key).map_err(at(list))?;
+    if let Err(error) = links.all() {
+        tracing::error!("{error}");
+    }
+    Ok(links)
 }
 
 fn open_tables(

@@ -45,6 +45,7 @@ pub async fn run(settings: Settings, mut parts: Parts, signals: Signals) -> Resu
     };
     let listener = listen::bind(settings.listen).map_err(refused)?;
     let addr = listener.local_addr()?;
+    let _ = engine.listens.set(addr);
     let server = listen::serve(&engine, listener, room(&settings), DRAIN_SECONDS)?;
     let handle = server.handle();
     if let Err(error) = socket::listen(engine.clone(), patience) {

@@ -1,8 +1,9 @@
-//! The key of the ids and the read token that are made at the first start.
+//! The key of the ids, the key of the links and the read token, which are made at the first start.
 
 use crate::config::{Origin, Secret};
 use crate::disk::{SharedDisk, parent, read_small};
 use crate::event::IdKey;
+use crate::links::LinkKey;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -11,15 +12,22 @@ use std::path::Path;
 
 /// The key of the event ids, made when there is none.
 pub(super) fn id_key(disk: &SharedDisk, path: &Path) -> io::Result<IdKey> {
+    key(disk, path).map(IdKey::new)
+}
+
+/// The key that signs links, made when there is none.
+pub(super) fn links_key(disk: &SharedDisk, path: &Path) -> io::Result<LinkKey> {
+    key(disk, path).map(LinkKey::new)
+}
+
+fn key(disk: &SharedDisk, path: &Path) -> io::Result<[u8; 32]> {
     if let Some(bytes) = read_small(&**disk, path)? {
         let key = <[u8; 32]>::try_from(bytes.as_slice());
-        return key
-            .map(IdKey::new)
-            .map_err(|_| invalid("is not a key of 32 bytes; put it back from a backup"));
+        return key.map_err(|_| invalid("is not a key of 32 bytes; put it back from a backup"));
     }
     let key = random()?;
     make_private(disk, path, &key)?;
-    Ok(IdKey::new(key))
+    Ok(key)
 }
 
 /// The read token, made when there is none.

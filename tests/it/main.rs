@@ -29,6 +29,7 @@ mod killing;
 mod kills;
 mod layers;
 mod limits;
+mod links;
 mod load;
 mod naive;
 mod naive_tests;

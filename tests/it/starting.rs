@@ -215,9 +215,9 @@ fn files_and_folders_are_not_for_everybody() {
                 continue;
             }
             files += 1;
-            let private = ["state/token", "state/id-key", "state/control.sock"]
+            let private = ["token", "id-key", "links.key", "control.sock"]
                 .iter()
-                .any(|name| path.ends_with(name));
+                .any(|name| path.ends_with(format!("state/{name}")));
             if mode(&path) != if private { 0o600 } else { 0o640 } {
                 wrong.push(format!("{} {:o}", path.display(), mode(&path)));
             }
@@ -353,6 +353,24 @@ fn no_secret_reaches_the_log() {
             server.post_to("lessonly", body.as_bytes(), &[("authorization", secret)]);
         }
     }
+    let mut link = place.bare(&[]);
+    link.args(["link", "--source", "lessonly", "--date", "today"])
+        .arg("--output")
+        .arg(place.output());
+    let link = String::from_utf8(link.output().expect("the program").stdout).expect("a text");
+    let (_, link) = link.trim_end().split_once("link=").expect("a link");
+    let (id, signature) = link.split_once('.').expect("a signature");
+    for (path, wanted) in [("today.csv", 200), ("today.jsonl", 401), ("no", 401)] {
+        let path = format!("/exports/lessonly/{path}?link={link}");
+        assert_eq!(server.get_with(&path, &[]).status, wanted, "{path}");
+    }
+    let mut revoke = place.bare(&[]);
+    revoke
+        .args(["link", "--revoke", id, "--output"])
+        .arg(place.output());
+    assert!(revoke.output().expect("the program").status.success());
+    let path = format!("/exports/lessonly/today.csv?link={link}");
+    assert_eq!(server.get_with(&path, &[]).status, 403);
     for token in [TOKEN, wrong] {
         for path in [
             "/",
@@ -373,7 +391,7 @@ fn no_secret_reaches_the_log() {
     assert!(server.stop().success());
     let log = server.log();
     assert!(log.contains("opened the journal"), "{log}");
-    for secret in ["hook-secret", TOKEN, wrong] {
+    for secret in ["hook-secret", TOKEN, wrong, signature] {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
 }

@@ -51,9 +51,6 @@ pub enum AskError {
         /// What could be.
         error: WhenError,
     },
-    /// A single day's value.
-    #[error("`date` cannot be {0:?}; use YYYY-MM-DD, today, yesterday or latest")]
-    Date(String),
     /// A parameter that changes nothing here.
     #[error("`{name}` needs {needs}")]
     Needless {

@@ -270,41 +270,16 @@ impl Ask {
         Self::new(source, span).with(format, &given)
     }
 
-    /// The same as a command line gives it: a day or two ends of a range, all days where there is none of them; the `format`
-    /// by its ending.
+    /// The same from the parameters of the command line; a parameter that was not given is none.
     ///
     /// # Errors
-    /// When it is nothing, or its parts do not go together.
+    /// When they do not go together.
     pub fn given(
         source: SourceName,
-        date: Option<&str>,
-        (from, to): (Option<&str>, Option<&str>),
-        format: &str,
+        span: Span,
+        format: Format,
         parameters: &[(String, String)],
     ) -> Result<Self, AskError> {
-        let when = |name, value: Option<&str>, otherwise| match value {
-            None => Ok(otherwise),
-            Some(value) => value.parse().map_err(|error| AskError::Day {
-                name,
-                value: value.to_owned(),
-                error,
-            }),
-        };
-        let span = match date {
-            Some(date) => Span::Day(date.parse().map_err(|_| AskError::Date(date.to_owned()))?),
-            None => Span::Range(
-                when("from", from, When::Day(Day::new(chrono::NaiveDate::MIN)))?,
-                when("to", to, When::Today)?,
-            ),
-        };
-        let found = Format::ALL
-            .into_iter()
-            .find(|(_, ending)| *ending == format);
-        let (format, _) = found.ok_or_else(|| AskError::Value {
-            name: "format",
-            value: format.to_owned(),
-            allowed: "csv, csv.gz, xlsx, jsonl".to_owned(),
-        })?;
         Self::new(source, span).with(format, &Given::new(parameters, &PARAMETERS)?)
     }
 
