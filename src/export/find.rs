@@ -2,7 +2,7 @@
 
 use super::ExportFailure;
 use crate::disk::{Open, Sealed, SharedDisk, get_sealed, read_range};
-use crate::event::{Day, Seq, SourceName};
+use crate::event::{Day, Seq, SourceName, View};
 use crate::flatten::{Columns, Flat, Rules};
 use crate::follow::{Catalog, FollowOptions};
 use crate::journal::chain::Chain;
@@ -16,7 +16,7 @@ use crate::read::{Answer, Ask, DayName, Days, ExportError, Span};
 use crate::table::{Checkpoint, Snapshot};
 use chrono_tz::Tz;
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -80,11 +80,17 @@ impl<'a> Found<'a> {
         configured.unwrap_or(&self.options.others).clone()
     }
 
-    /// The answer to `ask` when today is `today`.
+    /// The answer to `ask`, of a source with these `views`, when today is `today`.
     ///
     /// # Errors
     /// When there is no such export, or the disk fails.
-    pub fn answer(&self, ask: &Ask, today: Day, zone: Tz) -> Result<Answer, ExportFailure> {
+    pub fn answer(
+        &self,
+        ask: &Ask,
+        views: &BTreeMap<String, View>,
+        today: Day,
+        zone: Tz,
+    ) -> Result<Answer, ExportFailure> {
         let source = &ask.source;
         let open = self.open_days(source).map_err(ExportError::Io)?;
         let with_rows = open
@@ -128,6 +134,7 @@ impl<'a> Found<'a> {
             rules: self.rules(source),
             zone,
             journal: &self.journal,
+            views,
         };
         Ok(tables.answer(ask, &days)?)
     }

@@ -16,6 +16,7 @@ use actix_web::body::{BodyStream, SizedStream};
 use actix_web::http::header::{self};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, web};
+use std::collections::BTreeMap;
 
 /// `GET /exports/{path}`
 pub async fn download(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
@@ -74,6 +75,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
             earlier: catalog.newest_with_rows(source.as_str(), Some(from)),
             all: catalog.days(source.as_str(), start..=end),
         };
+        let (none, configured) = (BTreeMap::new(), live.settings.sources.get(&source));
         let tables = Tables {
             disk: &engine.disk,
             layout: &engine.layout,
@@ -82,6 +84,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
             rules: live.rules(&source),
             zone: live.settings.timezone,
             journal: &engine.journal,
+            views: configured.map_or(&none, |source| &source.views),
         };
         tables.answer(&ask, &days)
     });

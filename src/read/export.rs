@@ -7,12 +7,13 @@ use super::edited::Edited;
 use super::pieces::{Fit, Piece};
 use super::rows::Union;
 use crate::disk::{Open, SharedDisk, read_range};
-use crate::event::{Day, SourceName, Timestamp};
+use crate::event::{Day, SourceName, Timestamp, View};
 use crate::flatten::{BOM, Column, Columns, Rules, cell};
 use crate::journal::Shared;
 use crate::layout::Layout;
 use crate::table::{Checkpoint, Snapshot, SnapshotPart};
 use chrono_tz::Tz;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
@@ -75,6 +76,8 @@ pub struct Tables<'a> {
     pub zone: Tz,
     /// Where the journal is.
     pub journal: &'a Arc<Shared>,
+    /// What can be made of the rows.
+    pub views: &'a BTreeMap<String, View>,
 }
 
 impl Tables<'_> {

@@ -344,15 +344,22 @@ impl Tables<'_> {
     }
 
     fn view(&self, ask: &Ask, table: Box<dyn Table>) -> Result<Box<dyn Table>, ExportError> {
-        match &ask.view {
-            None => Ok(table),
-            Some(name) => Err(AskError::NoSuchView {
+        let Some(name) = &ask.view else {
+            return Ok(table);
+        };
+        let Some(view) = self.views.get(name) else {
+            let known = self.views.keys().map(String::as_str);
+            return Err(AskError::NoSuchView {
                 name: name.clone(),
-                meant: None,
-                known: Vec::new(),
+                meant: nearest(name, known).map(str::to_owned),
+                known: self.views.keys().cloned().collect(),
             }
-            .into()),
-        }
+            .into());
+        };
+        let table = view.of(table.into(), self.rules.guard);
+        // The columns of a matrix are those of its rows: they are found now, and whether that can be done at all.
+        table.rows()?;
+        Ok(table)
     }
 
     fn choose(

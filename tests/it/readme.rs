@@ -113,6 +113,48 @@ fn the_documented_choice_of_columns_makes_the_documented_row() {
     }
 }
 
+/// Every `rowhook link` of the text is run, and every address in it is one that was printed.
+#[test]
+fn the_documented_links_open_what_is_documented() {
+    let place = Place::new();
+    let base = "https://hooks.example.com";
+    let server = place.start_with(&format!("public_url = \"{base}\"\n"));
+    assert_eq!(server.post("{\"score\":1}").status, 200);
+    let mut printed: Vec<(String, String)> = Vec::new();
+    let begins = README.match_indices("rowhook link --");
+    for line in begins.map(|(at, _)| README[at..].split(['\n', '`']).next().expect("a line")) {
+        // The id in the text is nobody's.
+        let shown = "4f1d09aa3c";
+        let id = printed.first().map_or("", |(_, id)| id.as_str());
+        let line = line.replace(shown, id);
+        let mut command = place.bare(&[]);
+        command.args(line.split(' ').skip(1));
+        command.arg("--output").arg(place.output());
+        command
+            .arg("--config")
+            .arg(place.path().join("rowhook.toml"));
+        let output = command.output().expect("the program");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{line}: {said}");
+        let out = String::from_utf8(output.stdout).expect("a text");
+        if let Some(path) = out.trim_end().strip_prefix(base) {
+            assert_eq!(server.get_with(path, &[]).status, 200, "{line}");
+            let (address, link) = out.split_once("link=").expect("a link");
+            let id = link.split('.').next().expect("an id");
+            printed.push((address.to_owned(), id.to_owned()));
+        }
+    }
+    assert_eq!(printed.len(), 6);
+    let mut addresses = 0;
+    for (at, _) in README.match_indices(&format!("{base}/exports/")) {
+        let address = README[at..].split("link=").next().expect("an address");
+        let known = printed.iter().any(|(printed, _)| printed == address);
+        assert!(known, "{address}");
+        addresses += 1;
+    }
+    assert_eq!(addresses, 2);
+}
+
 #[test]
 fn the_documented_check_passes() {
     let line = between(README, "cargo run --release -- check ", "\n");
