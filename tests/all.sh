@@ -26,6 +26,7 @@ need chattr e2fsprogs
 need mkfs.ext4 e2fsprogs
 need faketime faketime
 need cc gcc
+need soffice libreoffice-calc
 # cargo-deny fetches the advisories with it.
 need git git
 if [ ${#missing[@]} -gt 0 ]; then
@@ -35,7 +36,7 @@ if [ ${#missing[@]} -gt 0 ]; then
         exit 1
     fi
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "${missing[@]}" >/dev/null
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 else
     echo "all there, nothing installed"
 fi
@@ -85,6 +86,9 @@ cargo test --locked
 # Most of their time is waiting: for checkpoints, for downloads that are not to be had.
 say "tests with strace, full disks, mounts and a clock that jumps"
 cargo test --locked --features faults --test faults -- --test-threads 6
+
+say "what LibreOffice shows"
+cargo test --locked --features faults --test office
 
 # A copy of the code with one mistake at a time: the sequences on the simulated disk must notice each.
 export ROWHOOK_MUTANT_SEQUENCES="${ROWHOOK_MUTANT_SEQUENCES:-300}"

@@ -14,7 +14,7 @@ pub const CHUNK_ITEMS_MAX: usize = 4096;
 /// A chunk with so many bytes of bodies, in base64, takes no further item.
 pub const CHUNK_BYTES: usize = 4 << 20;
 /// Bytes of a line without a body in it.
-const LINE_BYTES_MAX: usize = 4096;
+const LINE_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of an item's line beside its body; nearly all of them are for a Content-Type.
 const ENVELOPE_BYTES_MAX: usize = 256 << 10;
 

@@ -214,7 +214,7 @@ impl<'a> Found<'a> {
         };
         let (mut flat, mut row, mut rows) = (Flat::default(), Vec::new(), 0);
         let mut reader = records.read();
-        while let Some(record) = reader.next()? {
+        while let Some(record) = reader.step()? {
             columns.place(record.payload, &mut flat);
             row.clear();
             // Only a row that is written tells which columns have a value, and are carried on.

@@ -15,6 +15,25 @@ fn starts_formula(text: &[u8]) -> bool {
     )
 }
 
+/// Whether `rest`, which stands behind `before`, would be run where cells are split at other characters: quotes that begin in
+/// the middle of a cell hold nothing together then, not even lines. Quotes before it are an empty cell that the rest is added
+/// to. Of a new line only what hardly a sentence begins with: `-` begins many a list.
+fn runs_behind(before: u8, rest: &[u8]) -> bool {
+    let quotes = rest.iter().take_while(|b| **b == b'"').count();
+    let rest = &rest[quotes..];
+    match before {
+        b';' | b'\t' => starts_formula(rest),
+        b'\n' | b'\r' => matches!(rest, [b'=' | b'@', ..] | [0xEF, 0xBC, 0x9D | 0xA0, ..]),
+        _ => false,
+    }
+}
+
+/// Whether the guard puts a `'` before `text`.
+#[must_use]
+pub fn is_guarded(text: &[u8]) -> bool {
+    starts_formula(text) && !is_plain_number(text)
+}
+
 /// Whether `text` is `[+-]?\d+(\.\d+)?([eE][+-]?\d+)?`, which no spreadsheet runs.
 fn is_plain_number(text: &[u8]) -> bool {
     fn digits(text: &[u8]) -> Option<&[u8]> {
@@ -53,7 +72,7 @@ const SPECIAL: [bool; 256] = {
 
 /// Appends `text` as a cell; with `guard`, what a spreadsheet would run gets a `'` before it.
 pub fn write_text(text: &[u8], guard: bool, out: &mut Vec<u8>) {
-    let lead = guard && starts_formula(text) && !is_plain_number(text);
+    let lead = guard && is_guarded(text);
     if !text.iter().any(|&b| SPECIAL[usize::from(b)]) {
         if lead {
             out.push(b'\'');
@@ -70,7 +89,7 @@ pub fn write_text(text: &[u8], guard: bool, out: &mut Vec<u8>) {
             out.push(b'"');
         }
         out.push(byte);
-        if guard && matches!(byte, b';' | b'\t') && starts_formula(&text[i + 1..]) {
+        if guard && runs_behind(byte, &text[i + 1..]) {
             out.push(b'\'');
         }
     }
@@ -82,12 +101,12 @@ pub fn write_text(text: &[u8], guard: bool, out: &mut Vec<u8>) {
 pub fn guarded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = String::with_capacity(text.len() + 1);
-    if starts_formula(bytes) && !is_plain_number(bytes) {
+    if is_guarded(bytes) {
         out.push('\'');
     }
     for (i, letter) in text.char_indices() {
         out.push(letter);
-        if matches!(letter, ';' | '\t') && starts_formula(&bytes[i + 1..]) {
+        if letter.is_ascii() && runs_behind(bytes[i], &bytes[i + 1..]) {
             out.push('\'');
         }
     }
@@ -98,13 +117,16 @@ pub fn guarded(text: &str) -> String {
 #[must_use]
 pub fn unguarded(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    let mut may_be_added = true;
+    let bytes = text.as_bytes();
     for (i, letter) in text.char_indices() {
-        let rest = &text.as_bytes()[i + letter.len_utf8()..];
-        if !(may_be_added && letter == '\'' && starts_formula(rest)) {
+        let rest = &bytes[i + letter.len_utf8()..];
+        let added = match i.checked_sub(1) {
+            None => starts_formula(rest),
+            Some(before) => runs_behind(bytes[before], rest),
+        };
+        if letter != '\'' || !added {
             out.push(letter);
         }
-        may_be_added = matches!(letter, ';' | '\t');
     }
     out
 }
@@ -233,7 +255,7 @@ mod tests {
         text("-x", "'-x");
         text("@SUM(A1)", "'@SUM(A1)");
         text("\tx", "\"'\tx\"");
-        text("\r=x", "\"'\r=x\"");
+        text("\r=x", "\"'\r'=x\"");
         text("\nx", "\"'\nx\"");
         for wide in ["＝1", "＋1", "－1", "＠x"] {
             text(wide, &format!("'{wide}"));
@@ -243,6 +265,12 @@ mod tests {
         text("a;\t=x", "\"a;'\t'=x\"");
         text("a; =x", "\"a; =x\"");
         text("=a;-5", "\"'=a;'-5\"");
+        text("a;\"=x", "\"a;'\"\"=x\"");
+        text("a\t\"\"@x", "\"a\t'\"\"\"\"@x\"");
+        text("\"=x", "\"\"\"=x\"");
+        text("a\n=x", "\"a\n'=x\"");
+        text("a\r\n\"=x", "\"a\r\n'\"\"=x\"");
+        text("a\n- x\n+y", "\"a\n- x\n+y\"");
         text("a;＝x", "\"a;'＝x\"");
         text("'=x", "'=x");
     }
@@ -304,6 +332,7 @@ mod tests {
     fn what_the_guard_added_is_found_again() {
         for text in [
             "a", "=x", "a;=x", "-5", "a\t@", "＝", ";;=", "\t\t=é", "\t=", "it's", "a;'b",
+            "a;\"=x", "a\n=x",
         ] {
             assert_eq!(unguarded(&guarded(text)), text, "{text:?}");
         }

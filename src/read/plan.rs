@@ -222,9 +222,10 @@ impl Tables<'_> {
         About {
             title: format!("Rows of {}", self.source),
             source: self.source.to_string(),
-            days: match days.from == days.to {
-                true => days.from.to_string(),
-                false => format!("{} to {}", days.from, days.to),
+            days: if days.from == days.to {
+                days.from.to_string()
+            } else {
+                format!("{} to {}", days.from, days.to)
             },
             zone,
             made_at: Timestamp::now(),

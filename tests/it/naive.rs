@@ -510,8 +510,17 @@ fn guarded(rules: &Rules, text: &str) -> String {
     }
     let mut safe = String::new();
     let mut before = None;
-    for c in text.chars() {
-        if matches!(before, None | Some(';' | '\t')) && FORMULA_STARTS.contains(&c) {
+    for (at, c) in text.char_indices() {
+        // Split there, quotes would be an empty cell before the rest.
+        let alone = text[at..].trim_start_matches('"').chars().next();
+        let runs = match before {
+            None => FORMULA_STARTS.contains(&c),
+            Some(';' | '\t') => alone.is_some_and(|c| FORMULA_STARTS.contains(&c)),
+            // A list may begin with `-`.
+            Some('\n' | '\r') => matches!(alone, Some('=' | '@' | '＝' | '＠')),
+            Some(_) => false,
+        };
+        if runs {
             safe.push('\'');
         }
         safe.push(c);

@@ -139,8 +139,8 @@ fn the_documented_links_open_what_is_documented() {
         let out = String::from_utf8(output.stdout).expect("a text");
         if let Some(path) = out.trim_end().strip_prefix(base) {
             assert_eq!(server.get_with(path, &[]).status, 200, "{line}");
-            let (address, link) = out.split_once("link=").expect("a link");
-            let id = link.split('.').next().expect("an id");
+            let (address, rest) = out.split_once("link=").expect("a link");
+            let id = rest.split('.').next().expect("an id");
             printed.push((address.to_owned(), id.to_owned()));
         }
     }

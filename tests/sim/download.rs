@@ -88,7 +88,14 @@ impl World {
         for part in &table.parts {
             let content = self.part(part)?;
             let (header, rows) = rectangle(&content).ok_or("a download is no rectangle")?;
-            if !table.columns.starts_with(&header) || header.len() != part.state.columns {
+            if !table
+                .columns
+                .iter()
+                .map(|c| &c.name)
+                .take(header.len())
+                .eq(&header)
+                || header.len() != part.state.columns
+            {
                 return Err(format!(
                     "a part has the columns {header:?} of {:?}",
                     table.columns
@@ -108,7 +115,11 @@ impl World {
             ));
         }
         let key = (nth, table.day.to_string());
-        let columns: Vec<String> = table.columns.iter().map(|name| unchanged(name)).collect();
+        let columns: Vec<String> = table
+            .columns
+            .iter()
+            .map(|column| unchanged(&column.name))
+            .collect();
         if let Some((header, rows)) = self.model.downloads.get(&key)
             && !(columns.starts_with(header) && found.starts_with(rows))
         {

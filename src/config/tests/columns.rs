@@ -127,7 +127,7 @@ fn mistakes_in_patterns_and_keys() {
     2 | rename = {}
       | ^^^^^^
       = help: `rename` belongs under `[sources.NAME.columns]`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
 
     error: `columns` takes a table, not a list
      --> rowhook.toml:2:11

@@ -20,7 +20,7 @@ impl JournalTable {
     /// The table of `records` under these columns, which has so many `rows`.
     #[must_use]
     pub fn new(records: Records, rules: Rules, columns: Arc<[Column]>, rows: u64) -> Self {
-        let headings = columns.iter().map(|column| heading_of(column)).collect();
+        let headings = columns.iter().map(heading_of).collect();
         Self {
             records,
             rules,
@@ -68,7 +68,7 @@ struct JournalRows {
 impl Rows for JournalRows {
     fn next(&mut self, row: &mut Row) -> io::Result<bool> {
         row.clear();
-        let Some(record) = self.records.next()? else {
+        let Some(record) = self.records.step()? else {
             return match self.left {
                 0 => Ok(false),
                 left => Err(other(format!("the journal lacks {left} rows of the table"))),

@@ -82,7 +82,7 @@ impl RecordReader {
     ///
     /// # Errors
     /// Whatever the disk answers, and `InvalidData` for a line that is not as it was written.
-    pub fn next(&mut self) -> io::Result<Option<Record<'_>>> {
+    pub fn step(&mut self) -> io::Result<Option<Record<'_>>> {
         let source = self.of.source.clone();
         let line = loop {
             let Some(line) = self.line()? else {

@@ -35,7 +35,7 @@ impl Chunks for Events {
                 }
                 continue;
             };
-            let Some(record) = reader.next()? else {
+            let Some(record) = reader.step()? else {
                 if *left > 0 {
                     let what = format!("the journal lacks {left} events");
                     return Err(io::Error::new(io::ErrorKind::InvalidData, what));

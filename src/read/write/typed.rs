@@ -46,8 +46,8 @@ pub fn changes_text(text: &[u8]) -> bool {
     if TRUTHS.split_whitespace().any(|word| word == lower) {
         return true;
     }
-    if text.starts_with('#') {
-        return text[1..].starts_with(|c: char| c.is_ascii_uppercase());
+    if let Some(error) = text.strip_prefix('#') {
+        return error.starts_with(|c: char| c.is_ascii_uppercase());
     }
     if !text.contains(|c: char| c.is_ascii_digit()) {
         return false;

@@ -1,28 +1,27 @@
-//! What people type behind `/exports/`. An address that is accepted reads the
-//! same once it is written out in full.
+//! What people type behind `/exports/`. What is accepted has one way to be
+//! written, which is read as the same; everything else says why.
 //!
 //! Input: a path, and after a `?` a query.
 
 use rowhook::event::{Day, SourceName, Timestamp};
-use rowhook::read::{Address, AddressError, DayName};
+use rowhook::read::{Ask, AskError};
 
 pub fn run(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (path, query) = text.split_once('?').unwrap_or((&text, ""));
-    let query: Vec<_> = query
-        .split('&')
-        .filter(|pair| !pair.is_empty())
+    check_words(path);
+    match Ask::parse(path, &pairs(query), &["token", "link"]) {
+        Ok(ask) => check_accepted(path, &ask),
+        Err(why) => check_refused(&why),
+    }
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty());
+    pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (decoded(name), decoded(value)))
-        .collect();
-    check_words(path);
-    for today in ["2026-11-23", "0000-01-01", "9999-12-31"] {
-        let today: Day = today.parse().expect("a day");
-        match Address::parse(path, &query, today) {
-            Ok(address) => check_accepted(path, &query, &address, today),
-            Err(why) => check_refused(&why),
-        }
-    }
+        .collect()
 }
 
 fn decoded(raw: &str) -> String {
@@ -31,54 +30,43 @@ fn decoded(raw: &str) -> String {
     decoded.into_owned()
 }
 
-fn check_accepted(path: &str, query: &[(String, String)], address: &Address, today: Day) {
-    let tokens = query.iter().filter(|(name, _)| name != "token");
-    let parameters = tokens.count();
+fn check_accepted(path: &str, ask: &Ask) {
     // Whatever is accepted can be a path on disk and in a URL.
     assert!(
         path.bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b))
     );
     assert!(!path.contains(".."));
-    let source = address.source();
-    assert_eq!(SourceName::new(source.as_str()).as_ref(), Ok(source));
-    let (again, query) = match address {
-        Address::Day(source, name) => {
-            assert_eq!(parameters, 0);
-            let name = match name {
-                DayName::Day(day) => day.to_string(),
-                DayName::Today => "today".into(),
-                DayName::Yesterday => "yesterday".into(),
-                DayName::Latest => "latest".into(),
-            };
-            (format!("{source}/{name}.csv"), Vec::new())
-        }
-        Address::Part(source, day, part) => {
-            assert!(parameters == 0 && *part > 0);
-            (format!("{source}/{day}.{part}.csv"), Vec::new())
-        }
-        Address::Range(source, days) => {
-            assert!(parameters == 2 && days.start() <= days.end());
-            let query = vec![
-                ("to".to_owned(), days.end().to_string()),
-                ("from".to_owned(), days.start().to_string()),
-            ];
-            (format!("{source}.csv"), query)
-        }
-    };
     assert_eq!(
-        Address::parse(&again, &query, today).as_ref(),
-        Ok(address),
-        "{again}"
+        SourceName::new(ask.source.as_str()).as_ref(),
+        Ok(&ask.source)
     );
-    if !matches!(address, Address::Range(..)) {
-        assert_eq!(again, path, "two spellings of one address");
+    let url = ask.url();
+    assert!(url.is_ascii() && !url.contains(' '), "{url}");
+    let own = url
+        .strip_prefix("/exports/")
+        .expect("the folder of exports");
+    let (again, query) = own.split_once('?').unwrap_or((own, ""));
+    assert_eq!(again, path, "two spellings of one path");
+    assert_eq!(
+        Ask::parse(again, &pairs(query), &[]).as_ref(),
+        Ok(ask),
+        "{url}"
+    );
+    for today in ["2026-11-23", "0000-01-01", "9999-12-31"] {
+        let today: Day = today.parse().expect("a day");
+        for latest in [None, Some(today.plus(-3))] {
+            match ask.days(today, latest) {
+                Ok((from, to)) => assert!(from <= to),
+                Err(why) => check_refused(&why),
+            }
+        }
     }
 }
 
-fn check_refused(why: &AddressError) {
+fn check_refused(why: &AskError) {
     assert!(!why.to_string().is_empty());
-    if let AddressError::Backwards { from, to } = why {
+    if let AskError::Backwards { from, to } = why {
         assert!(from > to);
     }
 }
