@@ -276,7 +276,7 @@ fn connections_that_say_nothing_lock_nobody_out() {
     let why = "{\"failed\":\"nothing was heard of this command for too long; what it did is done, and it can be run again\"}\n";
     assert!(silent.iter().all(|stream| answer(stream) == why));
     let mut long = connect();
-    long.write_all(&[b' '; 20_000]).expect("room");
+    long.write_all(" ".repeat(20_000).as_bytes()).expect("room");
     let why = "{\"failed\":\"it is not understood: a line of more than 16384 bytes\"}\n";
     assert_eq!(answer(&long), why);
     let mut long = connect();
