@@ -133,6 +133,7 @@ impl<'a> Found<'a> {
             open,
             rules: self.rules(source),
             zone,
+            today,
             journal: &self.journal,
             views,
         };

@@ -58,19 +58,20 @@ pub fn to_file(
     };
     let beside = beside(path).ok_or_else(|| io(io::ErrorKind::IsADirectory.into()))?;
     let written = (|| {
+        // Another's stays.
         let mut file = File::create_new(&beside)?;
-        let bytes = to_pipe(chunks, &mut file, tell)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
+        let written = to_pipe(chunks, &mut file, tell)
+            .and_then(|bytes| file.sync_all().map(|()| bytes))
+            .and_then(|bytes| fs::rename(&beside, path).map(|()| bytes));
+        let bytes = written.inspect_err(|_| {
+            let _ = fs::remove_file(&beside);
+        })?;
         // The name is as durable as its folder.
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
         Ok(bytes)
     })();
-    written.map_err(|error| {
-        let _ = fs::remove_file(&beside);
-        io(error)
-    })
+    written.map_err(io)
 }
 
 /// A name beside `path` that nobody else has.

@@ -29,8 +29,7 @@ fn runs_behind(before: u8, rest: &[u8]) -> bool {
 }
 
 /// Whether the guard puts a `'` before `text`.
-#[must_use]
-pub fn is_guarded(text: &[u8]) -> bool {
+fn is_guarded(text: &[u8]) -> bool {
     starts_formula(text) && !is_plain_number(text)
 }
 
@@ -121,7 +120,7 @@ pub fn unguarded(text: &str) -> String {
     for (i, letter) in text.char_indices() {
         let rest = &bytes[i + letter.len_utf8()..];
         let added = match i.checked_sub(1) {
-            None => starts_formula(rest),
+            None => is_guarded(rest),
             Some(before) => runs_behind(bytes[before], rest),
         };
         if letter != '\'' || !added {

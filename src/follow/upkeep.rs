@@ -116,6 +116,8 @@ impl Follower {
                 self.read_on(key, &mut tracked, *table, from, clock)
             }
             Ok(Reopened::Anew(why)) => {
+                // It takes several steps, and is decided once.
+                tracked.anew = Some(why);
                 self.go_on_remaking(key, why, tracked, clock);
                 return;
             }

@@ -83,6 +83,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
             open,
             rules: live.rules(&source),
             zone: live.settings.timezone,
+            today,
             journal: &engine.journal,
             views: configured.map_or(&none, |source| &source.views),
         };

@@ -169,6 +169,9 @@ impl Problem {
             Self::Export(ExportError::Gone(_)) => {
                 (404, "gone", "The table's file is not there any more")
             }
+            Self::Export(ExportError::Changing(_)) => {
+                (503, "behind", "The table does not have every row yet")
+            }
             Self::Export(ExportError::PutAway(_)) => {
                 (404, "put-away", "The journal of this day was put away")
             }

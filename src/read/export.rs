@@ -33,6 +33,9 @@ pub enum ExportError {
     /// A file is not there any more.
     #[error("{0} is not there any more; its rows are still in the journal")]
     Gone(String),
+    /// A table that is not written to is being made anew.
+    #[error("the table of {0} is just being made anew; try again")]
+    Changing(Day),
     /// The journal does not go back to a day.
     #[error(
         "the journal of {0} was put away, and the events as they were sent with it; ask for CSV or XLSX"
@@ -74,6 +77,8 @@ pub struct Tables<'a> {
     pub rules: Rules,
     /// The zone of days.
     pub zone: Tz,
+    /// The day that it was when the question came.
+    pub today: Day,
     /// Where the journal is.
     pub journal: &'a Arc<Shared>,
     /// What can be made of the rows.
@@ -81,14 +86,18 @@ pub struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    pub(super) fn table(&self, day: Day) -> io::Result<Option<Snapshot>> {
+    /// The table of a day; none where it has none, or one that began after the question.
+    pub(super) fn table(&self, day: Day) -> Result<Option<Snapshot>, ExportError> {
         if let Some(open) = self.open.iter().find(|s| s.day == day) {
             return Ok(Some(open.clone()));
         }
         let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
-        // One that is written to and was not given to us began after the question.
-        let state = state.filter(|state| state.closed);
-        Ok(state.map(|state| Snapshot::of(&state, self.layout)))
+        match state {
+            Some(state) if state.closed => Ok(Some(Snapshot::of(&state, self.layout))),
+            // A day that is over was closed once: it is being made anew, or added to.
+            Some(_) if day < self.today => Err(ExportError::Changing(day)),
+            _ => Ok(None),
+        }
     }
 
     /// All parts of `day` under one header.

@@ -64,7 +64,9 @@ impl Tables<'_> {
     /// # Errors
     /// When there is no such table, column or view, or the disk fails.
     pub fn answer(&self, ask: &Ask, days: &Days) -> Result<Answer, ExportError> {
-        let written = self.open.iter().all(|table| !table.parts.is_empty());
+        let unwritten =
+            |table: &Snapshot| table.parts.is_empty() && days.tables.contains(&table.day);
+        let written = !self.open.iter().any(unwritten);
         if written && ask.is_plain() && matches!(ask.format, Format::Csv | Format::CsvGz) {
             let export = self.plain(ask, days)?;
             return Ok(match ask.format {
@@ -105,7 +107,11 @@ impl Tables<'_> {
         Stream {
             chunks: Box::new(Gzip::new(Pieces::new(self.disk.clone(), pieces, 0..bytes))),
             etag: format!("W/{etag}"),
-            file_name: format!("{file_name}.gz"),
+            file_name: if Format::of_name(file_name.as_ref()) == Some(Format::CsvGz) {
+                file_name
+            } else {
+                format!("{file_name}.gz")
+            },
         }
     }
 
@@ -159,6 +165,10 @@ impl Tables<'_> {
         };
         text(&ask.url());
         text(&format!("{} {} {:?}", days.from, days.to, self.zone));
+        text(concat!(env!("CARGO_PKG_VERSION"), " "));
+        text(&self.rules.fingerprint());
+        let view = ask.view.as_ref().and_then(|name| self.views.get(name));
+        text(&format!("{view:?} {:?}", days.earlier));
         for table in tables {
             text(&table.rules);
             text(&format!(

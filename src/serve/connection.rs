@@ -272,7 +272,8 @@ impl AsyncWrite for Connection {
         let this = self.get_mut();
         let outcome = this.send_all(cx);
         this.unsent = outcome.is_pending();
-        if this.held && !this.is_busy() {
+        // An answer may be given and the next request begun at one stroke: its body is to be read.
+        if this.held && (!this.is_busy() || this.progress.is_reading()) {
             this.held = false;
             cx.waker().wake_by_ref();
         }

@@ -428,3 +428,32 @@ fn a_shorter_time_for_heads_holds_for_the_next_one() {
     assert_eq!(kept.answer().status, 408);
     assert!(kept.is_closed());
 }
+
+/// A request that begins where the answer before it ends is read on, however long its body is.
+#[test]
+fn a_small_delivery_and_a_large_one_in_one_go() {
+    let place = Place::new();
+    let server = place.start();
+    for (nth, bytes) in [10_000, 40_000].into_iter().enumerate() {
+        let small = format!("{{\"small\":{nth}}}");
+        let large = format!("{{\"large\":\"{}\"}}", "x".repeat(bytes));
+        let mut both = String::new();
+        for body in [small, large] {
+            both.push_str(&format!(
+                "{HEAD}Content-Length: {}\r\n\r\n{body}",
+                body.len()
+            ));
+        }
+        let began = Instant::now();
+        let mut raw = Raw::open(&server);
+        raw.send(&both);
+        assert_eq!(raw.answer().status, 200);
+        raw.end();
+        let rest = raw.rest();
+        assert!(
+            rest.is_empty() || rest.starts_with("HTTP/1.1 200 "),
+            "{rest}"
+        );
+        assert!(began.elapsed() < Duration::from_secs(10), "it stood still");
+    }
+}

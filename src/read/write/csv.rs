@@ -2,7 +2,7 @@
 //! somebody had typed it in.
 
 use super::{CHUNK_BYTES, Chunks, moment, typed};
-use crate::flatten::cell::{is_guarded, write_text};
+use crate::flatten::cell::{guarded, write_text};
 use crate::flatten::{BOM, Kind};
 use crate::read::ask::{Decimal, Delimiter};
 use crate::read::rows::{Heading, Row, Rows, Table};
@@ -132,7 +132,7 @@ impl Style {
                 if let Some((local, _)) = moment::moment(text, zone) {
                     let shown = local.format("%Y-%m-%d %H:%M:%S").to_string();
                     out.extend_from_slice(shown.as_bytes());
-                } else if !(guard && is_guarded(text)) && typed::changes_text(text) {
+                } else if !(guard && is_changed(text)) && typed::changes_text(text) {
                     kept(text, out);
                 } else {
                     write_text(text, guard, out);
@@ -140,6 +140,11 @@ impl Style {
             }
         }
     }
+}
+
+/// Whether the guard adds anything: what it keeps from running it keeps text, too.
+fn is_changed(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok_and(|text| guarded(text) != text)
 }
 
 /// A cell that stays text: Excel takes what a tab stands before as it is, and does not show the tab.

@@ -1,7 +1,7 @@
 //! Date-times as they were sent (RFC 3339), by the clock of a zone: what
 //! spreadsheets want, which know no zones.
 
-use chrono::{NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _};
+use chrono::{Datelike as _, NaiveDate, NaiveDateTime, Offset as _, TimeDelta, TimeZone as _};
 use chrono_tz::Tz;
 
 /// What the clock of `zone` shows at the moment that `text` wholly is, and thousandths of a second beside. Nothing for what is
@@ -11,7 +11,10 @@ pub fn moment(text: &[u8], zone: Tz) -> Option<(NaiveDateTime, u32)> {
     let (utc, millis) = parse(text)?;
     let offset = zone.offset_from_utc_datetime(&utc).fix();
     let local = utc.checked_add_signed(TimeDelta::seconds(i64::from(offset.local_minus_utc())))?;
-    Some((local, millis))
+    // Others are written with a sign, or not at all.
+    (1900..=9999)
+        .contains(&local.year())
+        .then_some((local, millis))
 }
 
 /// Reads a `date-time` of RFC 3339, 5.6: `T` and `Z` in either case, a blank for the `T`, any number of decimals.
