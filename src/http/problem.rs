@@ -169,9 +169,6 @@ impl Problem {
             Self::Export(ExportError::Gone(_)) => {
                 (404, "gone", "The table's file is not there any more")
             }
-            Self::Export(ExportError::Changing(_)) => {
-                (503, "behind", "The table does not have every row yet")
-            }
             Self::Export(ExportError::PutAway(_)) => {
                 (404, "put-away", "The journal of this day was put away")
             }
@@ -189,7 +186,9 @@ impl Problem {
             Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),
             Self::NotDurable => (503, "not-durable", "It could not be stored durably"),
             Self::Draining => (503, "stopping", "rowhook is stopping"),
-            Self::Behind => (503, "behind", "The table does not have every row yet"),
+            Self::Behind | Self::Export(ExportError::Changing(_)) => {
+                (503, "behind", "The table does not have every row yet")
+            }
         }
     }
 

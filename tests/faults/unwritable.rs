@@ -132,6 +132,8 @@ fn the_state_folder_is_taken_away() {
     let server = start(&place, &clock);
     let ledger = Ledger::default();
     deliver(&server, &ledger, (0..5).map(plain));
+    // The folder of the tables' checkpoints is made with the first of them.
+    assert_eq!(server.get("/exports/lessonly/today.csv").status, 200);
     let forbidden = Forbidden::new(place.output().join("state"));
     deliver(&server, &ledger, (5..10).map(plain));
     deliver(&server, &ledger, [wide(50)]);

@@ -437,13 +437,8 @@ fn a_small_delivery_and_a_large_one_in_one_go() {
     for (nth, bytes) in [10_000, 40_000].into_iter().enumerate() {
         let small = format!("{{\"small\":{nth}}}");
         let large = format!("{{\"large\":\"{}\"}}", "x".repeat(bytes));
-        let mut both = String::new();
-        for body in [small, large] {
-            both.push_str(&format!(
-                "{HEAD}Content-Length: {}\r\n\r\n{body}",
-                body.len()
-            ));
-        }
+        let request = |body: &str| format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len());
+        let both = request(&small) + &request(&large);
         let began = Instant::now();
         let mut raw = Raw::open(&server);
         raw.send(&both);
