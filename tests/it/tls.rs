@@ -261,8 +261,9 @@ fn who_only_begins_a_handshake_makes_room() {
     let mut silent: Vec<TcpStream> = Vec::new();
     for _ in 0..10 {
         silent.extend((0..20).map(|_| tcp(&server)));
-        let mut stream = open(&server, &config).expect("a handshake");
-        let answer = ask(&mut stream, EVENT).expect("an answer");
+        // On a busy machine some of those come after it, and it has waited longest: then it comes again.
+        let answer = (0..5).find_map(|_| ask(&mut open(&server, &config).ok()?, EVENT).ok());
+        let answer = answer.expect("an answer");
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
