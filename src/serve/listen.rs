@@ -23,8 +23,9 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// How long what is still sent after a refusal is read, so that the sender gets to read the refusal.
 const LINGER: Duration = Duration::from_secs(1);
-/// What the system holds of an answer; it takes twice as much with its own. It asks for more once a third of it is free: with
-/// as much as it takes by itself, megabytes, who reads 50 KiB a second would seem to take nothing for a minute.
+/// What the system holds of an answer; it takes twice as much with its own. It asks for more once a third of it is free, so
+/// a smaller one shows sooner that something is taken. What the reader's own system holds is not in our hands: who reads
+/// 50 KiB a second through megabytes of it may still seem to take nothing for a minute.
 const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
