@@ -13,8 +13,7 @@ use crate::read::export::Tables;
 use crate::read::pieces::Pieces;
 use crate::read::{Answer, Ask, DayName, Days, Export, ExportError, Span, Stream};
 use actix_web::body::{BodyStream, SizedStream};
-use actix_web::http::header::{self};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::collections::BTreeMap;
 

@@ -165,7 +165,7 @@ impl Tables<'_> {
         };
         text(&ask.url());
         text(&format!("{} {} {:?}", days.from, days.to, self.zone));
-        text(concat!(env!("CARGO_PKG_VERSION"), " "));
+        text(env!("CARGO_PKG_VERSION"));
         text(&self.rules.fingerprint());
         let view = ask.view.as_ref().and_then(|name| self.views.get(name));
         text(&format!("{view:?} {:?}", days.earlier));
