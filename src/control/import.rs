@@ -1,19 +1,18 @@
 //! Events on their way in, by the path of a webhook: parsed, identified, handed
-//! to the journal's writer. What the journal holds already is not stored once
-//! more, however long ago it came.
+//! to the journal's writer.
 
+use super::held::{Held, New};
 use super::protocol::{Answer, Item, Refused, Terms};
 use crate::config::{Identity, Source};
 use crate::engine::{Engine, Live};
-use crate::event::{Day, Id, SourceName, Timestamp};
+use crate::event::{Day, SourceName, Timestamp};
 use crate::journal::refused::{Kept, RefusedBody};
-use crate::journal::{Cursor, Earlier, Event, Events, Incoming, Reader, Verdict, record};
+use crate::journal::{Earlier, Event, Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
 use crate::receive::{Delivery, Parsed, Permit, Refusal, parse};
 use base64::Engine as _;
-use std::collections::HashMap;
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -21,7 +20,6 @@ use tokio::sync::oneshot;
 const DEPTH_MAX: usize = 1000;
 /// It may also be as large, up to this.
 const RECORD_BYTES_MAX: usize = 64 << 20;
-const BLOCK_BYTES: usize = 1 << 20;
 /// How long tables may take to get the rows before the command says that it is done.
 const SETTLE_MAX: Duration = Duration::from_secs(3600);
 /// How often a journal that cannot write is waited for, and for how long each time.
@@ -33,16 +31,10 @@ pub(super) struct Import<'e> {
     engine: &'e Engine,
     live: Arc<Live>,
     source: Source,
-    again: bool,
-    /// The ids of the source's events in the journal when it began, in order: 16 bytes each.
-    kept: Vec<Id>,
-    /// How often each came since, by this import or others.
-    since: HashMap<Id, usize>,
-    /// Up to where that is known.
-    read: Cursor,
-    /// Where equal events are events of their own: how often each id came.
-    came: HashMap<Id, usize>,
-    _alone: Alone<'e>,
+    /// What makes an event new.
+    new: New,
+    /// What the journal has of it.
+    held: Held<'e>,
     /// The days that got rows.
     days: Option<(Day, Day)>,
 }
@@ -81,26 +73,20 @@ impl<'e> Import<'e> {
                 known.join(", ")
             ));
         };
-        // Two that count the same events at once would each count without the other.
-        let alone = Alone::with(engine, source)
+        let new = match (again, &found.identity) {
+            (true, _) => New::Always,
+            (false, Identity::Off) => New::ByCount,
+            (false, _) => New::ById,
+        };
+        let held = Held::of(engine, source, new)
+            .map_err(|error| unreadable(&error))?
             .ok_or_else(|| format!("another import into `{source}` is still under way"))?;
-        let mut kept = Vec::new();
-        let mut read = Cursor::default();
-        if !again {
-            read_ids(engine, source, &mut read, |id| kept.push(id))
-                .map_err(|error| unreadable(&error))?;
-        }
-        kept.sort_unstable();
         Ok(Self {
             engine,
             live,
             source: found,
-            again,
-            kept,
-            since: HashMap::new(),
-            read,
-            came: HashMap::new(),
-            _alone: alone,
+            new,
+            held,
             days: None,
         })
     }
@@ -120,16 +106,10 @@ impl<'e> Import<'e> {
     /// # Errors
     /// Why it cannot go on, for a person. What was stored before is stored.
     pub fn take(&mut self, items: Vec<Item>) -> Result<Answer, String> {
-        if !self.again {
-            let (since, source) = (&mut self.since, &self.source.name);
-            let mut count = |id| *since.entry(id).or_default() += 1;
-            read_ids(self.engine, source, &mut self.read, &mut count)
-                .map_err(|error| unreadable(&error))?;
-        }
+        self.held.next_chunk().map_err(|error| unreadable(&error))?;
         let (mut duplicates, mut unfit, mut ready) = (0, Vec::new(), Vec::new());
-        let mut taken: HashMap<Id, usize> = HashMap::new();
         for (nth, item) in items.into_iter().enumerate() {
-            match self.prepare(&item, &mut taken, &mut duplicates) {
+            match self.prepare(&item, &mut duplicates) {
                 Ok(Some(next)) => ready.push(next),
                 Ok(None) => {}
                 Err(why) => unfit.push((nth, why)),
@@ -154,12 +134,7 @@ impl<'e> Import<'e> {
     }
 
     /// What is to be stored of an item: nothing when all of it is there.
-    fn prepare(
-        &mut self,
-        item: &Item,
-        taken: &mut HashMap<Id, usize>,
-        duplicates: &mut u64,
-    ) -> Result<Option<Ready>, Unfit> {
+    fn prepare(&mut self, item: &Item, duplicates: &mut u64) -> Result<Option<Ready>, Unfit> {
         let told = |reason| Unfit { reason, kept: None };
         let body = base64::engine::general_purpose::STANDARD
             .decode(&item.body)
@@ -194,9 +169,7 @@ impl<'e> Import<'e> {
         };
         let mut events: Vec<Event> = self.events(&parsed, item).all().to_vec();
         let all = events.len();
-        if !self.again {
-            events.retain(|event| self.is_new(event.id, taken));
-        }
+        events.retain(|event| self.held.is_new(event.id));
         *duplicates += (all - events.len()) as u64;
         if events.is_empty() {
             return Ok(None);
@@ -205,7 +178,7 @@ impl<'e> Import<'e> {
         Ok(Some(Ready {
             incoming: Incoming {
                 source: self.source.name.clone(),
-                once: !self.again && !self.counts(),
+                once: self.new == New::ById,
                 text: parsed.text,
                 events: Events::Many(events),
                 earlier,
@@ -224,7 +197,7 @@ impl<'e> Import<'e> {
         let events = identify(&self.engine.id_key, &self.source.name, same, parsed);
         let from_header = matches!(self.source.identity, Identity::Header(_) | Identity::Off);
         match (item.record, events.all()) {
-            (Some(record), [event]) if from_header || self.count_of(record.id) > 0 => {
+            (Some(record), [event]) if from_header || self.held.count_of(record.id) > 0 => {
                 Events::One([Event {
                     id: record.id,
                     payload: event.payload.clone(),
@@ -232,34 +205,6 @@ impl<'e> Import<'e> {
             }
             _ => events,
         }
-    }
-
-    /// Whether equal events are events of their own: then as many are there as the journal has.
-    fn counts(&self) -> bool {
-        !self.again && self.source.identity == Identity::Off
-    }
-
-    /// Whether the event is to be stored: `taken` is what the chunk has stored already.
-    fn is_new(&mut self, id: Id, taken: &mut HashMap<Id, usize>) -> bool {
-        let there = self.count_of(id) + taken.get(&id).copied().unwrap_or(0);
-        let is_new = if self.counts() {
-            let came = self.came.entry(id).or_default();
-            *came += 1;
-            *came > there
-        } else {
-            there == 0
-        };
-        if is_new {
-            *taken.entry(id).or_default() += 1;
-        }
-        is_new
-    }
-
-    /// How often the journal has the id.
-    fn count_of(&self, id: Id) -> usize {
-        let from = self.kept.partition_point(|kept| *kept < id);
-        let until = self.kept.partition_point(|kept| *kept <= id);
-        until - from + self.since.get(&id).copied().unwrap_or(0)
     }
 
     /// When a record was received, unless that is still to come: then it comes now.
@@ -356,28 +301,6 @@ impl<'e> Import<'e> {
     }
 }
 
-/// Hands the ids of the events of `source` to `then`, from the cursor on up to what is synced.
-fn read_ids(
-    engine: &Engine,
-    source: &SourceName,
-    cursor: &mut Cursor,
-    mut then: impl FnMut(Id),
-) -> io::Result<()> {
-    let mut reader = Reader::new(engine.disk.clone(), engine.journal.clone());
-    let end = engine.journal.end().0;
-    while let Some(block) = reader.next(cursor, end, BLOCK_BYTES)? {
-        let lines = block.lines.split(|&b| b == b'\n');
-        for line in lines.filter(|line| !line.is_empty()) {
-            let record = record::parse(line)
-                .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-            if record.source == source.as_str() {
-                then(record.id());
-            }
-        }
-    }
-    Ok(())
-}
-
 fn is_form(content_type: &str) -> bool {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
@@ -385,34 +308,4 @@ fn is_form(content_type: &str) -> bool {
 
 fn unreadable(error: &io::Error) -> String {
     format!("the journal cannot be read: {error}")
-}
-
-/// That no other import into the source is under way, as long as this lives.
-struct Alone<'e> {
-    engine: &'e Engine,
-    source: SourceName,
-}
-
-impl<'e> Alone<'e> {
-    fn with(engine: &'e Engine, source: &SourceName) -> Option<Self> {
-        let mut imports = engine
-            .imports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        imports.insert(source.clone()).then(|| Self {
-            engine,
-            source: source.clone(),
-        })
-    }
-}
-
-impl Drop for Alone<'_> {
-    fn drop(&mut self) {
-        let mut imports = self
-            .engine
-            .imports
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        imports.remove(&self.source);
-    }
 }

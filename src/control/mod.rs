@@ -4,7 +4,7 @@
 //! end of a pair in the same process. So there is one way, and one writer.
 //!
 //! - [`protocol`]: what is said, one JSON object a line
-//! - [`session`]: the end that does the work; `import`: events on their way in
+//! - [`session`]: the end that does the work; `import`: events on their way in, `held`: what is there of them
 //! - [`ask`]: the end that asks, and what it prints; `alive`: that it is still there
 //! - `links`: both ends of what is said about links
 //! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file
@@ -13,6 +13,7 @@
 
 mod alive;
 pub mod ask;
+mod held;
 mod import;
 pub mod items;
 mod links;
