@@ -10,6 +10,7 @@ use crate::event::{Day, SourceName};
 use crate::journal::Cursor;
 use crate::table::TableError;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::io;
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -19,6 +20,8 @@ pub(super) struct Wish {
     reply: UnboundedSender<Option<Rebuilt>>,
     /// The one that is being made.
     current: Option<Current>,
+    /// Whether the next one was opened again before its time, to be compared.
+    hurried: bool,
     /// Whose events the journal has, by days, where that is needed.
     found: BTreeMap<Day, Found>,
 }
@@ -67,6 +70,7 @@ impl Follower {
             keys: keys.into(),
             reply,
             current: None,
+            hurried: false,
             found: BTreeMap::new(),
         }
     }
@@ -87,33 +91,51 @@ impl Follower {
             self.wishes.pop_front();
             return !self.wishes.is_empty();
         };
-        if self.tables.get(&key).is_some_and(|t| t.lags(clock)) {
-            // What its files hold is compared first: what a crash left behind their checkpoint would be called an edit.
-            return false;
-        }
-        let is_known = self.catalog.get(&key.0, key.1).is_some();
-        let found = if is_known {
-            Ok(Some(true))
-        } else {
-            self.has_events(&key)
+        let is_wanted = match self.is_compared(&key, clock) {
+            Ok(false) => return false,
+            Ok(true) if self.catalog.get(&key.0, key.1).is_some() => Ok(Some(true)),
+            Ok(true) => self.has_events(&key),
+            Err(error) => Err(error),
         };
         let before = self.figures(&key);
         let Some(wish) = self.wishes.front_mut() else {
             return false;
         };
-        if !matches!(found, Ok(None)) {
+        if !matches!(is_wanted, Ok(None)) {
             wish.keys.pop_front();
+            wish.hurried = false;
         }
-        if matches!(found, Ok(Some(true)) | Err(_)) {
+        if matches!(is_wanted, Ok(Some(true)) | Err(_)) {
             let (key, left) = (key.clone(), wish.keys.len());
             wish.current = Some(Current { key, left, before });
         }
-        match found {
+        match is_wanted {
             Ok(Some(true)) => self.remake(&key, Remake::Asked, clock),
             Ok(_) => {}
             Err(error) => self.tell_rebuilt(&key, Err(error)),
         }
         true
+    }
+
+    /// Whether it is known what of a table's files is ours: what was written behind their checkpoint, before a crash or before
+    /// the disk failed, would be called an edit otherwise. One that waits before it is opened again is opened now, once.
+    fn is_compared(&mut self, key: &Key, clock: Instant) -> Result<bool, TableError> {
+        let Some(wish) = self.wishes.front_mut() else {
+            return Ok(true);
+        };
+        match self.tables.get_mut(key) {
+            Some(tracked) if tracked.lags(clock) => Ok(false),
+            Some(tracked) if tracked.table.is_none() && tracked.anew.is_none() => {
+                if wish.hurried {
+                    let why = "its files cannot be read or written now; the log says why";
+                    return Err(io::Error::other(why).into());
+                }
+                wish.hurried = true;
+                tracked.due = clock;
+                Ok(false)
+            }
+            _ => Ok(true),
+        }
     }
 
     fn figures(&self, key: &Key) -> (u64, usize) {

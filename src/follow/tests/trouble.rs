@@ -76,6 +76,34 @@ fn a_source_that_cannot_be_written_holds_no_other_up() {
     world.assert_whole("after all");
 }
 
+/// Somebody asks for a table to be made anew while it waits, because its disk failed after rows were written that no checkpoint
+/// knows: those are ours, and no copy of them is kept as somebody's version. On a disk that still fails they are told.
+#[test]
+fn a_table_whose_disk_failed_is_made_anew_as_asked() {
+    for still in [false, true] {
+        let (disk, faults) = faulty();
+        let mut world = World::with(disk, 1000, &["orders"]);
+        world.send("orders", r#"{"a":1}"#);
+        world.run();
+        let count = if still { u64::MAX } else { 1 };
+        faults.fail(Some(Op::Make), "csv/orders", 0, count, ENOSPC);
+        world.send("orders", r#"{"b":1}"#);
+        world.clock += Duration::from_secs(3600);
+        world.step();
+        let handle = &world.follower.as_ref().unwrap().1;
+        let day = world.now.day(Tz::UTC);
+        let mut told = handle.rebuild(Some(name("orders")), day..=day).unwrap();
+        world.run();
+        let rebuilt = told.try_recv().unwrap().unwrap();
+        assert_eq!(rebuilt.after.is_err(), still, "{:?}", rebuilt.after);
+        assert!(told.try_recv().unwrap().is_none(), "that is all");
+        faults.clear();
+        world.settle();
+        assert_eq!(world.edited(), [""; 0]);
+        world.assert_whole("made anew");
+    }
+}
+
 /// After a failed sync nothing is known of what was written: reading it back shows memory only.
 #[test]
 fn a_file_that_could_not_be_synced_is_made_anew() {
