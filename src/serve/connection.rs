@@ -4,25 +4,22 @@
 //! takes it has none.
 
 use super::places::Place;
+use super::stall::{Stall, StallMax};
 use super::stream::Stream;
+use super::timer::Timer;
 use crate::engine::Engine;
 use crate::http::problem::Problem;
 use crate::http::progress::Progress;
-use std::future::Future as _;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 
 /// How long a connection may be without a request.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(75);
-
-/// How long an answer may stand still because nobody takes it.
-pub const STALLED_MAX: Duration = Duration::from_secs(60);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// So many bytes are given to the server before it has to look at them: it makes requests of all it has before it counts them,
 /// and an answer is thirty times as long as the shortest request.
@@ -36,16 +33,17 @@ const BODY_BYTES_AT_ONCE: usize = 16 * 1024;
     reason = "each is a fact of its own: all their combinations occur"
 )]
 pub struct Connection {
-    stream: Stream,
+    /// Gives no more at a time than it is told to before each read.
+    stream: Take<Stream>,
     progress: Progress,
     /// Its settings hold for every head anew.
     engine: Arc<Engine>,
     /// Runs while no request is answered.
-    waited: Option<Pin<Box<Sleep>>>,
+    waited: Timer,
     /// Whether something came since then: most likely the beginning of a head.
     began: bool,
     /// Runs while nobody takes what is written.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stall: Stall,
     /// How much was taken when that began.
     taken: u64,
     /// Whether the server was woken because the connection is late: once is enough, as it may not read any more.
@@ -60,14 +58,12 @@ pub struct Connection {
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
     instead: Vec<u8>,
-    /// How long an answer may stand still.
-    stalled_max: Duration,
     place: Rc<Place>,
 }
 
 impl Connection {
-    /// A connection of which nothing was read yet. It ends when an answer stands still for `stalled_max`.
-    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>, stalled_max: Duration) -> Self {
+    /// A connection of which nothing was read yet. It ends when an answer stands still for longer than `stall_max`.
+    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>, stall_max: StallMax) -> Self {
         let head_time_max = engine.live().settings.limits.head_time_max;
         let place = Rc::new(place);
         // Whatever else keeps what requests tell: the place is free when the connection has ended.
@@ -78,12 +74,12 @@ impl Connection {
             }
         });
         Self {
-            stream,
+            stream: stream.take(0),
             progress,
-            waited: Some(Box::pin(sleep(head_time_max))),
+            waited: Timer::new(head_time_max),
             engine,
             began: false,
-            stalled: None,
+            stall: Stall::new(stall_max),
             taken: 0,
             woken: false,
             unsent: false,
@@ -91,7 +87,6 @@ impl Connection {
             held: false,
             cut: false,
             instead: Vec::new(),
-            stalled_max,
             place,
         }
     }
@@ -110,7 +105,7 @@ impl Connection {
     /// an answer too: the server waits without end for the rest of a body in chunks that nobody wants any more.
     fn is_over(&mut self, cx: &mut Context<'_>, came: bool) -> Option<Problem> {
         if self.progress.take_begun() || self.is_busy() {
-            self.waited = None;
+            self.waited.stop();
             self.began = false;
             self.woken = false;
         }
@@ -119,17 +114,16 @@ impl Connection {
         }
         let first = came && !self.began;
         self.began |= came;
-        if first || self.waited.is_none() {
+        if first || !self.waited.is_set() {
             let wait = if came || self.progress.is_last() {
                 self.engine.live().settings.limits.head_time_max
             } else {
                 KEEP_ALIVE
             };
-            self.waited = Some(Box::pin(sleep(wait)));
+            self.waited.set(wait);
             self.place.keep();
         }
-        let waited = self.waited.as_mut();
-        if waited.is_some_and(|waited| waited.as_mut().poll(cx).is_ready()) {
+        if self.waited.poll(cx).is_ready() {
             return Some(Problem::HeadTooSlow);
         }
         // Whose last answer is on its way leaves soon by itself.
@@ -151,7 +145,7 @@ impl Connection {
     /// Sends what stands in the place of something else.
     fn send_instead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.instead.is_empty() {
-            let sent = ready!(self.stream.write(cx, &self.instead))?;
+            let sent = ready!(self.stream.get_mut().write(cx, &self.instead))?;
             if sent == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -160,7 +154,7 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives up where nobody takes anything for too long. What TLS took from us and holds itself is not taken by anybody yet:
+    /// Gives up where nobody takes anything for too long, or for long and somebody needs the place. What TLS took from us and holds itself is not taken by anybody yet:
     /// only what the system took counts, and that nothing is left.
     fn keep_time<T>(
         &mut self,
@@ -168,30 +162,27 @@ impl Connection {
         outcome: Poll<io::Result<T>>,
         all_sent: bool,
     ) -> Poll<io::Result<T>> {
-        let taken = self.stream.taken();
+        let taken = self.stream.get_ref().taken();
         if taken != self.taken || (all_sent && outcome.is_ready()) {
             self.taken = taken;
-            self.stalled = None;
+            self.stall.end(&self.place);
         }
         if outcome.is_ready() {
             return outcome;
         }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(self.stalled_max)));
-        ready!(stalled.as_mut().poll(cx));
+        ready!(self.stall.poll_over(cx, &self.place));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// What the server wrote, and what stands in its place, down to the system.
     fn send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.send_instead(cx))?;
-        self.stream.flush(cx)
+        self.stream.get_mut().flush(cx)
     }
 
     fn send_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.send_instead(cx))?;
-        self.stream.shutdown(cx)
+        self.stream.get_mut().shutdown(cx)
     }
 }
 
@@ -221,18 +212,19 @@ impl AsyncRead for Connection {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let mut part = ReadBuf::new(buf.initialize_unfilled_to(room));
-        let outcome = this.stream.pinned_read(cx, &mut part);
-        let came = part.filled().len();
+        let before = buf.filled().len();
+        this.stream.set_limit(room as u64);
+        let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let came = buf.filled().len() - before;
         if let Some(problem) = this.is_over(cx, came > 0) {
             this.cut = true;
+            buf.set_filled(before);
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
                 this.instead = problem.last_words();
                 let _ = this.send_instead(cx);
             }
             return Poll::Ready(Ok(()));
         }
-        buf.advance(came);
         this.given = if outcome.is_ready() {
             this.given + came
         } else {
@@ -263,15 +255,17 @@ impl AsyncWrite for Connection {
             }
             return Poll::Ready(Ok(buf.len()));
         }
-        let outcome = this.stream.write(cx, buf);
+        let outcome = this.stream.get_mut().write(cx, buf);
         this.unsent |= outcome.is_pending();
         this.keep_time(cx, outcome, false)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let outcome = this.send_all(cx);
-        this.unsent = outcome.is_pending();
+        let sent = this.send_all(cx);
+        this.unsent = sent.is_pending();
+        // Before it begins to wait: the place may have to be its own again.
+        let outcome = this.keep_time(cx, sent, true);
         // An answer may be given and the next request begun at one stroke: its body is to be read.
         if this.held && (!this.is_busy() || this.progress.is_reading()) {
             this.held = false;
@@ -282,7 +276,7 @@ impl AsyncWrite for Connection {
             this.woken = true;
             cx.waker().wake_by_ref();
         }
-        this.keep_time(cx, outcome, true)
+        outcome
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -316,7 +310,6 @@ fn bare_refusal(written: &[u8]) -> Option<(usize, Problem)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::listen;
     use super::super::open::{Opened, Parts};
     use super::super::places::Places;
     use super::*;
@@ -327,18 +320,17 @@ mod tests {
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use std::future::poll_fn;
     use std::time::Instant;
-    use tokio::io::AsyncReadExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
     use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-    const STALLED: Duration = Duration::from_secs(1);
+    const STALLED: Duration = Duration::from_millis(200);
+    const NEVER: Duration = Duration::from_secs(3600);
 
     type Reader = Pin<Box<dyn AsyncRead>>;
 
     async fn tcp() -> (TcpStream, TcpStream) {
-        let listener = listen::bind(([127, 0, 0, 1], 0).into()).unwrap();
-        let listener = TcpListener::from_std(listener).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let client = TcpStream::connect(listener.local_addr().unwrap()).await;
         (client.unwrap(), listener.accept().await.unwrap().0)
     }
@@ -381,57 +373,112 @@ mod tests {
         (Box::pin(client), Stream::Tls(Box::new(stream)))
     }
 
+    fn write_some(connection: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        Pin::new(connection).poll_write(cx, &[b'x'; 16 << 10])
+    }
+
     /// Writes without end, and gives how that ended.
     async fn write(connection: &mut Connection) -> io::Error {
         let end: io::Result<()> = poll_fn(|cx| {
             loop {
-                let mut connection = Pin::new(&mut *connection);
-                ready!(connection.as_mut().poll_write(cx, &[b'x'; 16 << 10]))?;
+                ready!(write_some(connection, cx))?;
             }
         })
         .await;
         end.unwrap_err()
     }
 
-    fn connection(stream: Stream, engine: &Arc<Engine>) -> Connection {
-        let place = Places::new(1).take().unwrap();
-        Connection::new(stream, place, engine.clone(), STALLED)
+    /// Writes until nothing more is taken, and waits until the place may be asked for if `offered`.
+    async fn fill(connection: &mut Connection, offered: bool) {
+        poll_fn(|cx| {
+            while let Poll::Ready(written) = write_some(connection, cx) {
+                written.unwrap();
+            }
+            if connection.stall.is_offered() || !offered {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
     }
 
-    /// As long as something is taken, however slowly, it goes on.
-    async fn goes_on_until_nobody_takes(
-        (mut client, stream): (Reader, Stream),
-        engine: &Arc<Engine>,
-    ) {
-        let mut connection = connection(stream, engine);
-        let began = Instant::now();
-        let slow = actix_web::rt::spawn(async move {
-            let mut piece = vec![0; 64 << 10];
-            // So slow that the system would otherwise take nothing for longer than that.
-            while began.elapsed() < STALLED * 4 {
-                tokio::time::sleep(STALLED / 8).await;
-                client.read_exact(&mut piece).await.unwrap();
+    /// Reads until more is written.
+    async fn take(client: &mut Reader, connection: &mut Connection) {
+        let mut piece = vec![0; 64 << 10];
+        poll_fn(|cx| {
+            loop {
+                if let Poll::Ready(written) = write_some(connection, cx) {
+                    written.unwrap();
+                    return Poll::Ready(());
+                }
+                let mut piece = ReadBuf::new(&mut piece);
+                ready!(client.as_mut().poll_read(cx, &mut piece)).unwrap();
             }
-            client
-        });
+        })
+        .await;
+    }
+
+    fn connection(stream: Stream, engine: &Arc<Engine>, offered: Duration) -> (Connection, Places) {
+        let places = Places::new(1);
+        let place = places.take().unwrap();
+        let max = StallMax {
+            kept: STALLED,
+            offered,
+        };
+        let connection = Connection::new(stream, place, engine.clone(), max);
+        (connection, places)
+    }
+
+    /// Whoever takes something after a long time goes on, and has its place for itself again; once it takes nothing for as
+    /// long, the place is for whoever needs it.
+    async fn goes_on_until_asked((mut client, stream): (Reader, Stream), engine: &Arc<Engine>) {
+        let (mut connection, places) = connection(stream, engine, NEVER);
+        for _ in 0..3 {
+            fill(&mut connection, true).await;
+            take(&mut client, &mut connection).await;
+            assert!(!connection.stall.is_offered());
+            assert!(places.make_room().await.is_none(), "nobody can be asked");
+        }
+        fill(&mut connection, true).await;
+        let ending = actix_web::rt::spawn(async move { write(&mut connection).await.kind() });
+        assert!(places.make_room().await.is_some());
+        assert_eq!(ending.await.unwrap(), io::ErrorKind::TimedOut);
+        drop(client);
+    }
+
+    async fn ends_if_nobody_asks((client, stream): (Reader, Stream), engine: &Arc<Engine>) {
+        let (mut connection, _places) = connection(stream, engine, STALLED * 3);
+        let began = Instant::now();
         assert_eq!(write(&mut connection).await.kind(), io::ErrorKind::TimedOut);
         assert!(began.elapsed() >= STALLED * 4, "{:?}", began.elapsed());
-        drop(slow.await);
+        drop(client);
+    }
+
+    /// A stop asks all: those who may be asked already, and those who come to it.
+    async fn ends_in_a_stop((client, stream): (Reader, Stream), engine: &Arc<Engine>, late: bool) {
+        let (mut connection, places) = connection(stream, engine, NEVER);
+        fill(&mut connection, !late).await;
+        assert_eq!(connection.stall.is_offered(), !late);
+        places.close();
+        assert_eq!(write(&mut connection).await.kind(), io::ErrorKind::TimedOut);
+        drop(client);
     }
 
     /// Also where the server has nothing more to write: TLS holds the end itself.
-    async fn ends_when_nobody_takes((client, stream): (Reader, Stream), engine: &Arc<Engine>) {
-        let mut connection = connection(stream, engine);
-        let full = timeout(STALLED / 2, write(&mut connection)).await;
-        assert!(full.is_err(), "{full:?}");
-        let rest = poll_fn(|cx| Pin::new(&mut connection).poll_flush(cx));
-        let error = timeout(STALLED * 5, rest).await.expect("an end");
-        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    async fn ends_when_nobody_takes_the_end(
+        (client, stream): (Reader, Stream),
+        engine: &Arc<Engine>,
+    ) {
+        let (mut connection, _places) = connection(stream, engine, STALLED);
+        fill(&mut connection, true).await;
+        let end = poll_fn(|cx| Pin::new(&mut connection).poll_flush(cx)).await;
+        assert_eq!(end.unwrap_err().kind(), io::ErrorKind::TimedOut);
         drop(client);
     }
 
     #[test]
-    fn an_answer_that_nobody_takes_ends_the_connection() {
+    fn an_answer_that_nobody_takes_ends_the_connection_in_time() {
         let dir = tempfile::tempdir().unwrap();
         let overrides = Overrides {
             output: Some(dir.path().to_owned()),
@@ -440,10 +487,19 @@ mod tests {
         let settings = load(&overrides, &|_| None).unwrap();
         let opened = Opened::new(settings, Parts::real()).unwrap();
         let engine = opened.engine.clone();
+        let all = async {
+            goes_on_until_asked(plain().await, &engine).await;
+            goes_on_until_asked(secure().await, &engine).await;
+            ends_if_nobody_asks(plain().await, &engine).await;
+            ends_if_nobody_asks(secure().await, &engine).await;
+            for late in [false, true] {
+                ends_in_a_stop(plain().await, &engine, late).await;
+                ends_in_a_stop(secure().await, &engine, late).await;
+            }
+            ends_when_nobody_takes_the_end(secure().await, &engine).await;
+        };
         actix_web::rt::System::new().block_on(async {
-            goes_on_until_nobody_takes(plain().await, &engine).await;
-            goes_on_until_nobody_takes(secure().await, &engine).await;
-            ends_when_nobody_takes(secure().await, &engine).await;
+            timeout(NEVER / 10, all).await.expect("an end");
         });
         opened.close();
     }

@@ -2,8 +2,9 @@
 //! waits for a request, and speaks TLS if that is spoken here; or hears why
 //! not, without harm to those within.
 
-use super::connection::{Connection, STALLED_MAX};
+use super::connection::Connection;
 use super::places::{Place, Places};
+use super::stall::StallMax;
 use super::stream::Stream;
 use super::tls;
 use crate::config::Settings;
@@ -85,7 +86,7 @@ impl Door {
                 shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
             }
         };
-        let connection = Connection::new(stream, place, self.engine.clone(), STALLED_MAX);
+        let connection = Connection::new(stream, place, self.engine.clone(), StallMax::default());
         Ok((connection, peer))
     }
 

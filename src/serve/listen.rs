@@ -3,14 +3,14 @@
 //! connections, so that those without a place wait for nothing, and would let
 //! TLS handshakes that are not finished keep others from theirs.
 
-use super::connection::{Connection, KEEP_ALIVE};
+use super::connection::Connection;
 use super::door::{Door, TOLD_MAX};
 use super::places::Places;
 use crate::engine::Engine;
 use crate::http::attempts::Attempts;
 use crate::http::{Reached, common_headers, progress, refuse_endless, routes};
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, Protocol};
+use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_server::Server;
 use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
 use actix_web::dev::AppConfig;
@@ -23,10 +23,6 @@ use tokio::net::{TcpSocket, TcpStream};
 
 /// How long what is still sent after a refusal is read, so that the sender gets to read the refusal.
 const LINGER: Duration = Duration::from_secs(1);
-/// What the system holds of an answer; it takes twice as much with its own. It asks for more once a third of it is free, so
-/// a smaller one shows sooner that something is taken. What the reader's own system holds is not in our hands: who reads
-/// 50 KiB a second through megabytes of it may still seem to take nothing for a minute.
-const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
 
@@ -74,8 +70,6 @@ pub fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
     };
     // A port whose last connections are not forgotten yet is free all the same.
     socket.set_reuseaddr(true)?;
-    // Connections have it from the listener.
-    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)?.into_std()
 }
@@ -125,8 +119,9 @@ pub fn serve(
                 let stopping = stopping.clone();
                 async move { stopping.notified().await }
             })
-            .keep_alive(KEEP_ALIVE)
-            // The connection itself keeps this time, for every request.
+            // The connection itself keeps these times, for every request: the server's own would end one whose last answer is
+            // taken slowly, as it counts from when that was given.
+            .keep_alive(KeepAlive::Os)
             .client_request_timeout(Duration::ZERO)
             .client_disconnect_timeout(LINGER)
             .local_addr(reached.addr)

@@ -6,7 +6,7 @@
 //! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
 //! - [`socket`]: how commands reach the process that holds the output directory
-//! - `listen`, `door`, `places`, `connection`, `stream`, `tls`: who comes in, and how long it may take
+//! - `listen`, `door`, `places`, `connection`, `stall`, `timer`, `stream`, `tls`: who comes in, and how long it may take
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
 mod connection;
@@ -19,8 +19,10 @@ mod run;
 mod secrets;
 pub mod signals;
 pub mod socket;
+mod stall;
 mod stream;
 pub mod threads;
+mod timer;
 mod tls;
 mod watch;
 

@@ -1,6 +1,7 @@
-//! Places for connections: there are so many. Whoever waits for a request may
-//! be asked for its place by somebody who finds none; the one that has waited
-//! longest first, and nobody whose request has begun.
+//! Places for connections: there are so many. Whoever waits for a request, or
+//! in vain for its answer to be taken, may be asked for its place by somebody
+//! who finds none; the one that has waited longest first, and nobody whose
+//! request is under way.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub struct Places {
     waiting: Arc<Mutex<Waiting>>,
 }
 
-/// Those who wait for a request, by when they began to.
+/// Those who wait, by when they began to.
 #[derive(Default)]
 struct Waiting {
     next: u64,
@@ -57,7 +58,7 @@ impl Places {
         Some(self.place(permit))
     }
 
-    /// A place that somebody leaves who waits for a request, if there is anybody.
+    /// A place that somebody leaves who waits, if there is anybody.
     pub async fn make_room(&self) -> Option<Place> {
         let mut free = pin!(self.free.clone().acquire_owned());
         for _ in 0..ASKED_MAX {
@@ -70,7 +71,7 @@ impl Places {
         None
     }
 
-    /// Asks all who wait for a request to leave, and all who come to wait for one.
+    /// Asks all who wait to leave, and all who come to wait.
     pub fn close(&self) {
         let mut waiting = lock(&self.waiting);
         waiting.closing = true;
@@ -89,7 +90,7 @@ impl Places {
 }
 
 impl Place {
-    /// Whether it is asked for; `waker` hears of it. Whoever asks this waits for a request, from the first time on.
+    /// Whether it is asked for; `waker` hears of it. Whoever asks this waits, from the first time on.
     pub fn is_asked_for(&self, waker: &Waker) -> bool {
         let mut waiting = lock(&self.waiting);
         if let Some(nth) = self.nth.get() {
