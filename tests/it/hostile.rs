@@ -5,7 +5,7 @@ use crate::audit::Audit;
 use crate::flood::{Connection, Flood, Ledger, Load};
 use crate::raw::Raw;
 use crate::receiving::{is_problem, problem};
-use crate::server::{Place, Server};
+use crate::server::{Place, Server, TOKEN};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -130,14 +130,16 @@ fn slow_ones_are_cut_off_whatever_they_are_slow_with() {
     assert_eq!(server.post("{\"a\":1}").status, 200);
 }
 
-/// A request that is not whole: the rest is `}`.
+/// A request that has begun and is not whole: the rest is `}`.
 fn begun(server: &Server, nth: usize) -> Raw {
     let mut raw = Raw::open(server);
     let body = format!("{{\"n\":{nth}");
     raw.send(format!(
-        "{HEAD}Content-Length: {}\r\n\r\n{body}",
+        "{HEAD}Expect: 100-continue\r\nContent-Length: {}\r\n\r\n",
         body.len() + 1
     ));
+    assert_eq!(raw.head().0, 100);
+    raw.send(body);
     raw
 }
 
@@ -156,7 +158,6 @@ fn more_requests_than_there_may_be_hear_so() {
         let mut within: Vec<Raw> = (0..20)
             .map(|nth| begun(&server, round * 20 + nth))
             .collect();
-        thread::sleep(Duration::from_millis(200));
         let mut above: Vec<Raw> = (0..40).map(|_| Raw::open(&server)).collect();
         for raw in above.iter_mut().skip(round % 2).step_by(2) {
             raw.try_send(format!("{HEAD}Content-Length: 2\r\n\r\n{{}}"));
@@ -183,11 +184,12 @@ fn who_only_waits_makes_room() {
     let place = Place::new();
     let mut server = place.start_with("limits.connections_max = 20\n");
     let mut within: Vec<Raw> = (0..5).map(|nth| begun(&server, nth)).collect();
-    thread::sleep(Duration::from_millis(200));
     let mut half = Raw::open(&server);
     half.send(HEAD);
     thread::sleep(Duration::from_millis(200));
     let mut idle: Vec<Raw> = (0..14).map(|_| Raw::open(&server)).collect();
+    // Until all of them wait.
+    thread::sleep(Duration::from_millis(200));
     for (nth, raw) in idle.iter_mut().enumerate().filter(|(nth, _)| nth % 2 == 0) {
         raw.send(format!(
             "{HEAD}Content-Length: 8\r\n\r\n{{\"i\":{:02}}}",
@@ -206,16 +208,23 @@ fn who_only_waits_makes_room() {
     let answer = half.answer();
     assert_eq!(answer.status, 503);
     assert!(answer.text().contains("problem:connections") && half.is_closed());
-    // Three more had to go: of those that never said anything, as they waited longer than those that did.
-    for nth in [1, 3, 5] {
-        assert!(idle[nth].is_closed(), "{nth}");
-    }
-    for nth in [0, 2, 4, 6, 8, 10, 12, 7, 9, 11, 13] {
-        idle[nth].send(format!(
+    // Three more had to go: of those that never said anything, as they waited longer than those that did. Which of them has
+    // waited longest is for the two threads to say that took them in.
+    let (closed, open): (Vec<_>, Vec<_>) = idle
+        .iter_mut()
+        .enumerate()
+        .partition(|(_, raw)| raw.has_ended());
+    let closed: Vec<usize> = closed.into_iter().map(|(nth, _)| nth).collect();
+    assert!(
+        closed.len() == 3 && closed.iter().all(|nth| nth % 2 == 1),
+        "{closed:?}"
+    );
+    for (nth, raw) in open {
+        raw.send(format!(
             "{HEAD}Content-Length: 8\r\n\r\n{{\"j\":{:02}}}",
             nth + 10
         ));
-        assert_eq!(idle[nth].answer().status, 200, "{nth}");
+        assert_eq!(raw.answer().status, 200, "{nth}");
     }
     // A flood of silence, while one after the other delivers.
     let mut silent = Vec::new();
@@ -251,21 +260,29 @@ fn untaken(stream: &TcpStream) -> u64 {
     u64::from_str_radix(sent, 16).expect("a number")
 }
 
-/// Asks until the system takes no more answers, at last one after the other: then the last is given, and not sent.
+/// Delivers an event that makes a table of some 14 KB, and asks for that, one time after the other, until the system takes no
+/// more: then one answer is given and not sent. It is so large that the system takes most of them whole or not at all.
 pub fn fill<S: std::io::Write>(stream: &mut S, socket: impl Fn(&S) -> &TcpStream) {
-    let whole = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n";
+    let event = format!("{{\"filler\":\"{}\"}}", "x".repeat(14_000));
+    let event = format!("{HEAD}Content-Length: {}\r\n\r\n{event}", event.len());
+    stream.write_all(event.as_bytes()).expect("sent");
+    let get = format!(
+        "GET /exports/lessonly/today.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    );
     let until = Instant::now() + Duration::from_secs(60);
-    let (mut before, mut same) = (0, 0);
-    while before < 20_000 || same < 20 {
+    let mut before = 0;
+    loop {
         assert!(Instant::now() < until, "{before} bytes wait");
-        let nth = if before < 20_000 { 100 } else { 1 };
-        stream
-            .write_all(whole.repeat(nth).as_bytes())
-            .expect("sent");
-        thread::sleep(Duration::from_millis(3));
-        let now = untaken(socket(stream));
-        same = if now == before { same + 1 } else { 0 };
-        before = now;
+        stream.write_all(get.as_bytes()).expect("sent");
+        let grows = [2, 10, 50, 200].into_iter().any(|pause| {
+            thread::sleep(Duration::from_millis(pause));
+            // What the client's system takes makes it shorter; a short one is one that is not full.
+            untaken(socket(stream)) != before || before < 20_000
+        });
+        if !grows {
+            return;
+        }
+        before = untaken(socket(stream));
     }
 }
 
@@ -403,11 +420,21 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
     stream.shutdown(Shutdown::Write).expect("a connection");
     let mut all = String::new();
     stream.read_to_string(&mut all).expect("an end");
-    let answers: Vec<&str> = all.split("HTTP/1.1 ").skip(1).collect();
-    for answer in &answers {
-        assert!(answer.starts_with("200 OK\r\n"), "{answer}");
-        assert_eq!(answer.len(), answers[0].len(), "{answer}");
+    let answers: Vec<(&str, &str)> = all
+        .split("HTTP/1.1 ")
+        .skip(1)
+        .map(|answer| answer.split_once("\r\n\r\n").expect("a head"))
+        .collect();
+    let [_stored, tables @ .., style] = &answers[..] else {
+        panic!("{all}");
+    };
+    for (head, table) in tables {
+        assert!(head.starts_with("200 OK\r\n"), "{head}");
+        assert!(table.len() > 14_000, "{table}");
+        assert_eq!(*table, tables[0].1);
     }
+    assert!(style.0.starts_with("200 OK\r\n"), "{style:?}");
+    assert!(style.0.contains("text/css"), "{style:?}");
 }
 
 #[test]

@@ -90,6 +90,14 @@ impl Raw {
         !self.more() && self.read.is_empty()
     }
 
+    /// Whether it has closed by now, and all is read that it sent.
+    pub fn has_ended(&self) -> bool {
+        self.stream.set_nonblocking(true).expect("a socket");
+        let ended = matches!(self.stream.peek(&mut [0]), Ok(0));
+        self.stream.set_nonblocking(false).expect("a socket");
+        ended && self.read.is_empty()
+    }
+
     /// All that comes until the server closes.
     pub fn rest(&mut self) -> String {
         while self.more() {}
