@@ -5,6 +5,7 @@ use actix_http::BoxedPayloadStream;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::{Error, HttpMessage as _, web};
 use futures_core::Stream;
 use std::cell::{Cell, OnceCell};
@@ -23,6 +24,8 @@ struct State {
     answering: Cell<bool>,
     begun: Cell<bool>,
     reading: Cell<bool>,
+    left: Cell<Option<u64>>,
+    behind: Cell<Option<u64>>,
     whole: Cell<bool>,
     last: Cell<bool>,
     on_begin: OnceCell<OnBegin>,
@@ -51,10 +54,46 @@ impl Progress {
         self.0.answering.get()
     }
 
-    /// Whether somebody still wants of the body of the request that is answered.
+    /// Whether somebody still wants of the body of the request that is answered, and not all of it was given.
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.0.reading.get()
+    }
+
+    /// How much of that body there is yet, if that is known.
+    #[must_use]
+    pub fn left(&self) -> Option<u64> {
+        self.0.left.get()
+    }
+
+    /// So many bytes of it were given to the server.
+    pub fn gave_body(&self, bytes: u64) {
+        if let Some(left) = self.0.left.get() {
+            self.set_left(left.saturating_sub(bytes));
+        }
+    }
+
+    fn set_left(&self, left: u64) {
+        self.0.left.set(Some(left));
+        if left == 0 {
+            self.0.reading.set(false);
+        }
+    }
+
+    /// A whole head was given to the server, with so many bytes behind it.
+    pub fn gave_head(&self, behind: u64) {
+        self.0.behind.set(Some(behind));
+    }
+
+    /// Whether that was so, and no request has begun since.
+    #[must_use]
+    pub fn is_beginning(&self) -> bool {
+        self.0.behind.get().is_some()
+    }
+
+    /// It was no head of which a request is made.
+    pub fn begins_not(&self) {
+        self.0.behind.set(None);
     }
 
     /// Whether a request began since this was asked last, even if it was answered at once.
@@ -107,10 +146,15 @@ where
 {
     let answering = request.conn_data::<Progress>().map(Progress::begin);
     if let Some(Answering(progress)) = &answering {
+        let behind = progress.0.behind.take().unwrap_or_default();
         match request.take_payload() {
             Payload::None => {}
             body => {
                 progress.0.reading.set(true);
+                progress.0.left.set(None);
+                if let Some(length) = length(&request) {
+                    progress.set_left(length.saturating_sub(behind));
+                }
                 let payload: BoxedPayloadStream = Box::pin(Wanted(body, progress.clone()));
                 request.set_payload(payload.into());
             }
@@ -136,6 +180,12 @@ where
             Tracked { body, answering }
         }))
     }
+}
+
+/// How long its body is, if its head says so: the server refuses heads that say it more than once, or together with chunks.
+fn length(request: &ServiceRequest) -> Option<u64> {
+    let value = request.headers().get(CONTENT_LENGTH)?;
+    value.to_str().ok()?.trim().parse().ok()
 }
 
 /// The body of a request, as long as it is wanted and not at its end.

@@ -27,6 +27,8 @@ const BYTES_AT_ONCE: usize = 2 * 1024;
 /// The same of a body, which makes no answers.
 const BODY_BYTES_AT_ONCE: usize = 16 * 1024;
 
+const HEAD_END: &[u8] = b"\r\n\r\n";
+
 /// A connection in its place.
 #[expect(
     clippy::struct_excessive_bools,
@@ -54,6 +56,10 @@ pub struct Connection {
     given: usize,
     /// Whether a read was put off until the answers before are given.
     held: bool,
+    /// Came, and is not given yet.
+    behind: Vec<u8>,
+    /// The end of what was given of a head, which may be the beginning of its end.
+    unended: Vec<u8>,
     /// Nothing more is read.
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
@@ -85,6 +91,8 @@ impl Connection {
             unsent: false,
             given: 0,
             held: false,
+            behind: Vec::new(),
+            unended: Vec::new(),
             cut: false,
             instead: Vec::new(),
             place,
@@ -140,6 +148,52 @@ impl Connection {
         } else {
             Problem::TooManyConnections
         })
+    }
+
+    /// Reads at most `room` bytes, first those that came before.
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+        room: usize,
+    ) -> Poll<io::Result<()>> {
+        if self.behind.is_empty() {
+            self.stream.set_limit(room as u64);
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        // The server has looked at what it was given before.
+        self.progress.begins_not();
+        let bytes = room.min(self.behind.len());
+        buf.put_slice(&self.behind[..bytes]);
+        self.behind.drain(..bytes);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Keeps from the server what stands behind the first head in what came from `before` on, if that may be another request.
+    /// It would read that at once, and answer the first by what the last says of `Connection`, of its version, and of whether
+    /// it wants a body (HEAD).
+    fn keep_behind(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        let came = &buf.filled()[before..];
+        if self.progress.is_beginning() {
+            self.behind.extend_from_slice(came);
+            buf.set_filled(before);
+            return;
+        }
+        let Some(head) = end_of_head(&self.unended, came) else {
+            self.unended.extend_from_slice(came);
+            let old = self.unended.len().saturating_sub(HEAD_END.len() - 1);
+            self.unended.drain(..old);
+            return;
+        };
+        self.unended.clear();
+        let behind = &came[head..];
+        if memchr::memmem::find(behind, b" HTTP/1.").is_none() {
+            self.progress.gave_head(behind.len() as u64);
+            return;
+        }
+        self.progress.gave_head(0);
+        self.behind.splice(..0, behind.iter().copied());
+        buf.set_filled(before + head);
     }
 
     /// Sends what stands in the place of something else.
@@ -201,22 +255,31 @@ impl AsyncRead for Connection {
         if this.held {
             return Poll::Pending;
         }
-        let at_once = if this.progress.is_reading() {
-            BODY_BYTES_AT_ONCE
+        let (at_once, wanted) = if this.progress.is_reading() {
+            (BODY_BYTES_AT_ONCE, this.progress.left())
         } else {
-            BYTES_AT_ONCE
+            (BYTES_AT_ONCE, None)
         };
-        let room = buf.remaining().min(at_once.saturating_sub(this.given));
+        let wanted = wanted.map_or(usize::MAX, |left| {
+            usize::try_from(left).unwrap_or(usize::MAX)
+        });
+        let free = at_once.saturating_sub(this.given);
+        let room = buf.remaining().min(free).min(wanted);
         if room == 0 && buf.remaining() > 0 {
             this.given = 0;
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
         let before = buf.filled().len();
-        this.stream.set_limit(room as u64);
-        let outcome = Pin::new(&mut this.stream).poll_read(cx, buf);
-        let came = buf.filled().len() - before;
-        if let Some(problem) = this.is_over(cx, came > 0) {
+        let outcome = this.read(cx, buf, room);
+        let came = buf.filled().len() > before;
+        if this.progress.is_reading() {
+            let bytes = buf.filled().len() - before;
+            this.progress.gave_body(bytes as u64);
+        } else if came {
+            this.keep_behind(buf, before);
+        }
+        if let Some(problem) = this.is_over(cx, came) {
             this.cut = true;
             buf.set_filled(before);
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
@@ -225,10 +288,16 @@ impl AsyncRead for Connection {
             }
             return Poll::Ready(Ok(()));
         }
-        this.given = if outcome.is_ready() {
-            this.given + came
-        } else {
-            0
+        let given = buf.filled().len() - before;
+        if came && given == 0 {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        this.given = match &outcome {
+            Poll::Pending => 0,
+            // It is to look at what it has first.
+            Poll::Ready(_) if !this.behind.is_empty() => BODY_BYTES_AT_ONCE,
+            Poll::Ready(_) => this.given + given,
         };
         outcome
     }
@@ -284,6 +353,17 @@ impl AsyncWrite for Connection {
         let outcome = this.send_end(cx);
         this.keep_time(cx, outcome, true)
     }
+}
+
+/// Where a head ends in what `came` after `before`. One that ends with lone line feeds is not found.
+fn end_of_head(before: &[u8], came: &[u8]) -> Option<usize> {
+    if !before.is_empty() {
+        let seam = [before, &came[..came.len().min(HEAD_END.len() - 1)]].concat();
+        if let Some(at) = memchr::memmem::find(&seam, HEAD_END) {
+            return Some(at + HEAD_END.len() - before.len());
+        }
+    }
+    memchr::memmem::find(came, HEAD_END).map(|at| at + HEAD_END.len())
 }
 
 /// A refusal that the server gives by itself, without a word: where it begins, and how it is told. It is the last that is
@@ -502,6 +582,18 @@ mod tests {
             timeout(NEVER / 10, all).await.expect("an end");
         });
         opened.close();
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_wherever_it_is_cut() {
+        let text = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n{}\r\n\r\n";
+        let end = 28;
+        assert_eq!(&text[end..end + 2], b"{}");
+        for cut in 0..end {
+            let before = &text[cut.saturating_sub(3)..cut];
+            assert_eq!(end_of_head(before, &text[cut..]), Some(end - cut), "{cut}");
+            assert_eq!(end_of_head(before, &text[cut..end - 1]), None, "{cut}");
+        }
     }
 
     #[test]

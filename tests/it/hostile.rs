@@ -5,7 +5,7 @@ use crate::audit::Audit;
 use crate::flood::{Connection, Flood, Ledger, Load};
 use crate::raw::Raw;
 use crate::receiving::{is_problem, problem};
-use crate::server::{Place, Server, TOKEN};
+use crate::server::{Answer, Place, Server, TOKEN};
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
@@ -477,5 +477,57 @@ fn a_small_delivery_and_a_large_one_in_one_go() {
             "{rest}"
         );
         assert!(began.elapsed() < Duration::from_secs(10), "it stood still");
+    }
+}
+
+/// Requests that come together are answered as if each had come when the one before was answered.
+#[test]
+fn requests_in_one_go_are_answered_each_by_its_own_words() {
+    let place = Place::new();
+    let server = place.start();
+    let post = |nth: usize, bytes: usize| {
+        let body = format!(
+            "{{\"{nth}\":\"{}\"}}",
+            "x HTTP/1.1\\r\\n".repeat(bytes / 14)
+        );
+        format!("{HEAD}Content-Length: {}\r\n\r\n{body}", body.len())
+    };
+    let plain = |line: &str| format!("{line}\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n");
+    let table = "/exports/lessonly/today.csv";
+    let head = plain("HEAD /healthz HTTP/1.1");
+    for piece in [usize::MAX, 7, 1000] {
+        let requests = [
+            post(piece % 5, 20),
+            head.clone(),
+            plain(&format!("GET {table} HTTP/1.1")),
+            head.clone(),
+            post(10 + piece % 5, 5000),
+            head.clone(),
+            "\r\n".to_owned() + &plain("GET /healthz HTTP/1.1"),
+            plain(&format!("HEAD {table} HTTP/1.1")),
+            post(20 + piece % 5, 100_000),
+            plain("GET /healthz HTTP/1.0"),
+        ];
+        let mut raw = Raw::open(&server);
+        let all = requests.concat();
+        for piece in all.as_bytes().chunks(piece.min(all.len())) {
+            raw.send(piece);
+        }
+        for (nth, request) in requests.iter().enumerate() {
+            let answer = if request.starts_with("HEAD") {
+                let (status, headers) = raw.head();
+                Answer::new(status, headers, Vec::new())
+            } else {
+                let answer = raw.answer();
+                assert!(!answer.body.is_empty(), "{nth}");
+                answer
+            };
+            assert_eq!(
+                (answer.status, answer.header("connection")),
+                (200, None),
+                "{nth}"
+            );
+        }
+        assert!(raw.is_closed());
     }
 }
