@@ -7,7 +7,7 @@ use crate::raw::Raw;
 use crate::receiving::{is_problem, problem};
 use crate::server::{Answer, Place, Server, TOKEN};
 use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -242,17 +242,17 @@ fn who_only_waits_makes_room() {
     assert!(server.stop().success());
 }
 
-/// How much the system holds of what the server sent to `stream` and nobody took.
-fn untaken(stream: &TcpStream) -> u64 {
-    let port = |addr: std::io::Result<std::net::SocketAddr>| {
-        format!(":{:04X}", addr.expect("an address").port())
-    };
-    let (mine, its) = (port(stream.local_addr()), port(stream.peer_addr()));
+/// How much the system holds of what was sent from `here` to `there` and is not taken there.
+fn untaken(here: SocketAddr, there: SocketAddr) -> u64 {
+    let (here, there) = (
+        format!(":{:04X}", here.port()),
+        format!(":{:04X}", there.port()),
+    );
     let table = std::fs::read_to_string("/proc/net/tcp").expect("connections");
     let queue = table.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(1);
-        let here = fields.next()?.ends_with(&its) && fields.next()?.ends_with(&mine);
-        here.then(|| fields.nth(1))?
+        let found = fields.next()?.ends_with(&here) && fields.next()?.ends_with(&there);
+        found.then(|| fields.nth(1))?
     });
     let (sent, _) = queue
         .and_then(|queue| queue.split_once(':'))
@@ -260,29 +260,48 @@ fn untaken(stream: &TcpStream) -> u64 {
     u64::from_str_radix(sent, 16).expect("a number")
 }
 
+/// Whether every thread of the server sleeps: it has nothing to do, however busy the machine is.
+fn sleeps(server: &Server) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("its threads");
+    tasks.into_iter().all(|task| {
+        let stat = task.expect("a thread").path().join("stat");
+        // One that has ended does nothing.
+        let stat = std::fs::read_to_string(stat).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_none_or(|(_, state)| state.starts_with('S'))
+    })
+}
+
 /// Delivers an event that makes a table of some 14 KB, and asks for that, one time after the other, until the system takes no
 /// more: then one answer is given and not sent. It is so large that the system takes most of them whole or not at all.
-pub fn fill<S: std::io::Write>(stream: &mut S, socket: impl Fn(&S) -> &TcpStream) {
+pub fn fill<S: std::io::Write>(server: &Server, stream: &mut S, socket: impl Fn(&S) -> &TcpStream) {
     let event = format!("{{\"filler\":\"{}\"}}", "x".repeat(14_000));
     let event = format!("{HEAD}Content-Length: {}\r\n\r\n{event}", event.len());
     stream.write_all(event.as_bytes()).expect("sent");
     let get = format!(
         "GET /exports/lessonly/today.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     );
-    let until = Instant::now() + Duration::from_secs(60);
+    let mine = socket(stream).local_addr().expect("an address");
+    let its = socket(stream).peer_addr().expect("an address");
+    let until = Instant::now() + Duration::from_secs(300);
     let mut before = 0;
     loop {
         assert!(Instant::now() < until, "{before} bytes wait");
         stream.write_all(get.as_bytes()).expect("sent");
-        let grows = [2, 10, 50, 200].into_iter().any(|pause| {
-            thread::sleep(Duration::from_millis(pause));
-            // What the client's system takes makes it shorter; a short one is one that is not full.
-            untaken(socket(stream)) != before || before < 20_000
-        });
-        if !grows {
+        // Until it was heard, and all is done that is to be done about it: looked at several times, as it does more than one
+        // thing for an answer.
+        let mut asleep = 0;
+        while asleep < 3 && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+            let rests = untaken(mine, its) == 0 && sleeps(server);
+            asleep = if rests { asleep + 1 } else { 0 };
+        }
+        let now = untaken(its, mine);
+        // A short queue is one that the client's system makes shorter.
+        if now == before && now > 20_000 {
             return;
         }
-        before = untaken(socket(stream));
+        before = now;
     }
 }
 
@@ -411,7 +430,7 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
     let place = Place::new();
     let server = place.start_with(QUICK);
     let mut stream = tcp(&server);
-    fill(&mut stream, |stream| stream);
+    fill(&server, &mut stream, |stream| stream);
     stream.write_all(b"GET /style.css HT").expect("sent");
     // Longer than a head may take.
     thread::sleep(Duration::from_millis(1500));
