@@ -9,7 +9,7 @@ use crate::journal::chain::Chain;
 use crate::journal::record;
 use crate::journal::segment::Segment;
 use crate::journal::{Cursor, Shared};
-use crate::layout::Layout;
+use crate::layout::{Layout, csv_of_name};
 use crate::read::export::Tables;
 use crate::read::rows::records::Records;
 use crate::read::{Answer, Ask, DayName, Days, ExportError, Span};
@@ -28,6 +28,8 @@ pub struct Found<'a> {
     options: &'a FollowOptions,
     journal: Arc<Shared>,
     catalog: Catalog,
+    /// Days whose checkpoint is there and cannot be read.
+    unreadable: BTreeSet<(SourceName, Day)>,
 }
 
 /// What the follower remembers, as far as it matters here.
@@ -65,12 +67,15 @@ impl<'a> Found<'a> {
             let path = segment.path.clone();
             last = settle(disk, segment).map_err(io(&path))?;
         }
-        let (catalog, _) = Catalog::load(disk, layout).map_err(io(&layout.tables_dir()))?;
+        let (catalog, open) = Catalog::load(disk, layout).map_err(io(&layout.tables_dir()))?;
+        let open = open.into_iter();
+        let unreadable = open.filter(|(source, day)| catalog.get(source, *day).is_none());
         Ok(Self {
             disk,
             layout,
             options,
             journal: Arc::new(Shared::found(segments, last)),
+            unreadable: unreadable.collect(),
             catalog,
         })
     }
@@ -92,17 +97,21 @@ impl<'a> Found<'a> {
         zone: Tz,
     ) -> Result<Answer, ExportFailure> {
         let source = &ask.source;
-        let open = self.open_days(source).map_err(ExportError::Io)?;
+        let to_make = self.days_to_make(source).map_err(ExportError::Io)?;
+        let open = self.made_days(source, &to_make);
+        let open = open.map_err(ExportError::Io)?;
+        let mut forgotten = self.forgotten(source).map_err(ExportError::Io)?;
+        forgotten.retain(|day| !to_make.contains(day));
         let with_rows = open
             .iter()
             .filter(|table| table.rows > 0)
             .map(|table| table.day);
         let newest = |before: Option<Day>| {
             let closed = self.catalog.newest_with_rows(source.as_str(), before);
-            let open = with_rows
-                .clone()
-                .filter(|day| before.is_none_or(|b| *day < b));
-            open.chain(closed).max()
+            // Whether a forgotten one has rows nobody knows: it counts, and the answer that needs it says so.
+            let others = with_rows.clone().chain(forgotten.iter().copied());
+            let others = others.filter(|day| before.is_none_or(|b| *day < b));
+            others.chain(closed).max()
         };
         let ever = Day::new(chrono::NaiveDate::MIN)..=Day::new(chrono::NaiveDate::MAX);
         let mut all: BTreeSet<Day> = self
@@ -111,6 +120,7 @@ impl<'a> Found<'a> {
             .into_iter()
             .collect();
         all.extend(open.iter().map(|table| table.day));
+        all.extend(&forgotten);
         if all.is_empty() && !self.options.sources.contains_key(source) {
             return Err(self.no_source(source));
         }
@@ -140,6 +150,19 @@ impl<'a> Found<'a> {
         Ok(tables.answer(ask, &days)?)
     }
 
+    /// Days that had a table of which nothing tells any more what it holds: their checkpoint cannot be read, or is gone while
+    /// the file and the events are there.
+    fn forgotten(&self, source: &SourceName) -> io::Result<BTreeSet<Day>> {
+        let journal = self.journal.days();
+        let names = self.disk.list(&self.layout.csv_dir(source))?;
+        let files = names.iter().filter_map(|name| csv_of_name(name));
+        let mut days: BTreeSet<Day> = files.map(|(day, _)| day).collect();
+        days.retain(|day| journal.contains(day) && self.catalog.get(source, *day).is_none());
+        let unreadable = self.unreadable.iter().filter(|known| known.0 == *source);
+        days.extend(unreadable.map(|known| known.1));
+        Ok(days)
+    }
+
     fn no_source(&self, source: &SourceName) -> ExportFailure {
         let names = self.options.sources.keys().map(SourceName::as_str);
         let hint = match crate::event::nearest(source.as_str(), names.clone()) {
@@ -153,9 +176,9 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The days of `source` whose tables may not be as far as the journal, with the columns that they will have: those that are
-    /// not closed, and those that the follower has not come to.
-    fn open_days(&self, source: &SourceName) -> io::Result<Vec<Snapshot>> {
+    /// The days of `source` whose tables may not be as far as the journal: those that are not closed, and those that the
+    /// follower has not come to.
+    fn days_to_make(&self, source: &SourceName) -> io::Result<BTreeSet<Day>> {
         let followed = match get_sealed::<Followed>(&**self.disk, &self.layout.follow_checkpoint())?
         {
             Sealed::Whole(followed) => followed.at.segment,
@@ -174,8 +197,13 @@ impl<'a> Found<'a> {
         let ever = Day::new(chrono::NaiveDate::MIN)..=Day::new(chrono::NaiveDate::MAX);
         days.extend(self.catalog.days(source.as_str(), ever));
         days.retain(|day| !self.catalog.is_closed(source, *day));
+        Ok(days)
+    }
+
+    /// The tables of those days, with the columns that they will have.
+    fn made_days(&self, source: &SourceName, days: &BTreeSet<Day>) -> io::Result<Vec<Snapshot>> {
         let mut open: Vec<Snapshot> = Vec::new();
-        for day in days {
+        for &day in days {
             let before = open.iter().rev().find(|table| table.rows > 0);
             let table = self.made(source, day, before)?;
             let empty = table.rows == 0 && self.catalog.get(source, day).is_none();

@@ -172,7 +172,9 @@ impl Problem {
             Self::Export(ExportError::PutAway(_)) => {
                 (404, "put-away", "The journal of this day was put away")
             }
-            Self::Export(ExportError::Io(_)) => (503, "unreadable", "The table cannot be read now"),
+            Self::Export(ExportError::Io(_) | ExportError::Forgotten { .. }) => {
+                (503, "unreadable", "The table cannot be read now")
+            }
             Self::BadRequest => (400, "bad-request", "The request breaks the rules of HTTP"),
             Self::NotTls => (400, "not-tls", "This port speaks TLS"),
             Self::HeadTooSlow => (408, "head-too-slow", "The request took too long"),

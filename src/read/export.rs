@@ -15,6 +15,7 @@ use crate::table::{Checkpoint, Snapshot, SnapshotPart};
 use chrono_tz::Tz;
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why there is nothing to export.
@@ -36,6 +37,20 @@ pub enum ExportError {
     /// A table that is not written to is being made anew.
     #[error("the table of {0} is just being made anew; try again")]
     Changing(Day),
+    /// Nothing tells any more what a table holds.
+    #[error(
+        "{path} is missing or cannot be read, and with it what the table of {source_name} for {day} holds; `rowhook rebuild \
+         --source {source_name} --date {day}` makes the table anew from the journal",
+        path = .path.display()
+    )]
+    Forgotten {
+        /// The source.
+        source_name: SourceName,
+        /// The day.
+        day: Day,
+        /// Its checkpoint.
+        path: PathBuf,
+    },
     /// The journal does not go back to a day.
     #[error(
         "the journal of {0} was put away, and the events as they were sent with it; ask for CSV or XLSX"
@@ -86,7 +101,7 @@ pub struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// The table of a day; none where it has none, or one that began after the question.
+    /// The table of a day that is known to have one; none where that began after the question.
     pub(super) fn table(&self, day: Day) -> Result<Option<Snapshot>, ExportError> {
         if let Some(open) = self.open.iter().find(|s| s.day == day) {
             return Ok(Some(open.clone()));
@@ -96,8 +111,32 @@ impl Tables<'_> {
             Some(state) if state.closed => Ok(Some(Snapshot::of(&state, self.layout))),
             // A day that is over was closed once: it is being made anew, or added to.
             Some(_) if day < self.today => Err(ExportError::Changing(day)),
+            None if day < self.today => Err(self.forgotten(day)),
             _ => Ok(None),
         }
+    }
+
+    /// The answer where the checkpoint of a table is not to be had: its rows are never left out silently.
+    pub(super) fn forgotten(&self, day: Day) -> ExportError {
+        ExportError::Forgotten {
+            source_name: self.source.clone(),
+            day,
+            path: self.layout.table_checkpoint(self.source, day),
+        }
+    }
+
+    /// The columns of the newest earlier day with rows, with which a table would start.
+    pub(super) fn carried(&self, earlier: Option<Day>) -> Result<Vec<Column>, ExportError> {
+        let Some(earlier) = earlier else {
+            return Ok(Vec::new());
+        };
+        if let Some(open) = self.open.iter().find(|table| table.day == earlier) {
+            return Ok(open.columns.to_vec());
+        }
+        let state = Checkpoint::load(self.disk, self.layout, self.source, earlier)?;
+        state
+            .map(|state| state.columns)
+            .ok_or_else(|| self.forgotten(earlier))
     }
 
     /// All parts of `day` under one header.
@@ -201,21 +240,14 @@ impl Tables<'_> {
     /// those that had a value on `earlier`.
     ///
     /// # Errors
-    /// Whatever the disk answers.
+    /// When the columns of `earlier` cannot be told, or the disk fails.
     pub fn empty(
         &self,
         file_name: &str,
         day: Day,
         earlier: Option<Day>,
     ) -> Result<Export, ExportError> {
-        let state = match earlier {
-            Some(earlier) => Checkpoint::load(self.disk, self.layout, self.source, earlier)?,
-            None => None,
-        };
-        let columns = Columns::start(
-            self.rules.clone(),
-            &state.map_or_else(Vec::new, |state| state.columns),
-        );
+        let columns = Columns::start(self.rules.clone(), &self.carried(earlier)?);
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
         plan.header(self.rules.bom, names_of(columns.all()));
         plan.modified_ms = Timestamp::start_of(day, self.zone).millis();

@@ -85,6 +85,7 @@ impl Tables<'_> {
 
     fn plain(&self, ask: &Ask, days: &Days) -> Result<Export, ExportError> {
         let name = |ask: &Ask| self.file_name(ask, days);
+        self.has_any(ask, days)?;
         match ask.span {
             Span::Part(day, number) => self.part(day, number),
             Span::Day(DayName::Day(day)) => self.day(day),
@@ -132,16 +133,25 @@ impl Tables<'_> {
         }
     }
 
-    fn snapshots(&self, ask: &Ask, days: &Days) -> Result<Vec<Snapshot>, ExportError> {
-        if let Span::Day(DayName::Day(day)) = ask.span
-            && days.tables.is_empty()
-        {
-            return Err(ExportError::NoTable {
-                source_name: self.source.clone(),
-                day,
-                part: String::new(),
-            });
+    /// A day that is written out must have a table.
+    fn has_any(&self, ask: &Ask, days: &Days) -> Result<(), ExportError> {
+        let (day, part) = match ask.span {
+            Span::Day(DayName::Day(day)) => (day, String::new()),
+            Span::Part(day, number) => (day, format!(", part {number}")),
+            Span::Day(_) | Span::Range(..) => return Ok(()),
+        };
+        if !days.tables.is_empty() {
+            return Ok(());
         }
+        Err(ExportError::NoTable {
+            source_name: self.source.clone(),
+            day,
+            part,
+        })
+    }
+
+    fn snapshots(&self, ask: &Ask, days: &Days) -> Result<Vec<Snapshot>, ExportError> {
+        self.has_any(ask, days)?;
         let mut tables: Vec<Snapshot> = Vec::with_capacity(days.tables.len());
         for &day in &days.tables {
             if let Some(mut table) = self.table(day)? {
@@ -292,12 +302,8 @@ impl Tables<'_> {
     }
 
     /// The columns that a table would start with, without rows.
-    fn nothing(&self, days: &Days) -> io::Result<Box<dyn Table>> {
-        let state = match days.earlier {
-            Some(earlier) => Checkpoint::load(self.disk, self.layout, self.source, earlier)?,
-            None => None,
-        };
-        let carried = state.map_or_else(Vec::new, |state| state.columns);
+    fn nothing(&self, days: &Days) -> Result<Box<dyn Table>, ExportError> {
+        let carried = self.carried(days.earlier)?;
         let columns = Columns::start(self.rules.clone(), &carried);
         let records = self.records(days.from, Seq(0));
         let columns = columns.all().to_vec().into();
@@ -388,8 +394,11 @@ impl Tables<'_> {
             .iter()
             .filter(|name| !is_of(table.headings(), name));
         if missing.clone().next().is_some() {
-            let known = self.known_columns(table.headings(), days)?;
+            let (known, forgotten) = self.known_columns(table.headings(), days)?;
             if let Some(name) = missing.find(|name| !known.contains(*name)) {
+                if let Some(day) = forgotten {
+                    return Err(self.forgotten(day));
+                }
                 let meant = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
                 let headings = table.headings().iter();
                 return Err(AskError::NoColumn {
@@ -403,13 +412,25 @@ impl Tables<'_> {
         Ok(Box::new(Chosen::new(table, &ask.columns)))
     }
 
-    /// Every column that the source has or had: a feed must not break on a day that lacks one.
-    fn known_columns(&self, headings: &[Heading], days: &Days) -> io::Result<BTreeSet<String>> {
+    /// Every column that the source has or had: a feed must not break on a day that lacks one. Also a day, if there is any,
+    /// whose columns cannot be told.
+    fn known_columns(
+        &self,
+        headings: &[Heading],
+        days: &Days,
+    ) -> io::Result<(BTreeSet<String>, Option<Day>)> {
         let mut known: BTreeSet<String> = headings.iter().map(|h| h.name.clone()).collect();
+        let mut forgotten = None;
         for &day in days.all.iter().rev().take(LOOKED_THROUGH_MAX) {
-            let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
-            known.extend(state.into_iter().flat_map(|s| s.columns).map(|c| c.name));
+            if let Some(open) = self.open.iter().find(|table| table.day == day) {
+                known.extend(open.columns.iter().map(|column| column.name.clone()));
+                continue;
+            }
+            match Checkpoint::load(self.disk, self.layout, self.source, day)? {
+                Some(state) => known.extend(state.columns.into_iter().map(|c| c.name)),
+                None => forgotten = Some(day),
+            }
         }
-        Ok(known)
+        Ok((known, forgotten))
     }
 }

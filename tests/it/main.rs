@@ -22,6 +22,7 @@ mod flatten;
 mod flips;
 mod flips_world;
 mod flood;
+mod forgotten;
 mod formats;
 mod hostile;
 mod import;
