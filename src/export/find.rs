@@ -33,8 +33,11 @@ pub struct Found<'a> {
 }
 
 /// What the follower remembers, as far as it matters here.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Default, Deserialize)]
 struct Followed {
+    /// Every record up to this one was read.
+    seq: Seq,
+    /// Where the next one is.
     at: Cursor,
 }
 
@@ -176,16 +179,16 @@ impl<'a> Found<'a> {
         }
     }
 
-    /// The days of `source` whose tables may not be as far as the journal: those that are not closed, and those that the
-    /// follower has not come to.
+    /// The days of `source` whose tables may not be as far as the journal: those that are not closed, those that the follower
+    /// has not come to, and those that are over and to which something was imported since.
     fn days_to_make(&self, source: &SourceName) -> io::Result<BTreeSet<Day>> {
         let followed = match get_sealed::<Followed>(&**self.disk, &self.layout.follow_checkpoint())?
         {
-            Sealed::Whole(followed) => followed.at.segment,
-            Sealed::Broken(_) | Sealed::Missing => 0,
+            Sealed::Whole(followed) => followed,
+            Sealed::Broken(_) | Sealed::Missing => Followed::default(),
         };
-        let mut days = BTreeSet::new();
-        let mut number = followed;
+        let (mut days, mut ends) = (BTreeSet::new(), BTreeMap::new());
+        let mut number = followed.at.segment;
         while let Some(segment) = self
             .journal
             .at_or_after(number)
@@ -193,11 +196,65 @@ impl<'a> Found<'a> {
         {
             number = segment.number + 1;
             days.insert(segment.day);
+            let next = self.journal.segment(number);
+            let end = next.map_or(self.journal.last_seq(), |next| {
+                Seq(next.first_seq.0.saturating_sub(1))
+            });
+            ends.insert(segment.day, end);
         }
         let ever = Day::new(chrono::NaiveDate::MIN)..=Day::new(chrono::NaiveDate::MAX);
         days.extend(self.catalog.days(source.as_str(), ever));
-        days.retain(|day| !self.catalog.is_closed(source, *day));
-        Ok(days)
+        let mut to_make = BTreeSet::new();
+        for day in days {
+            let end = ends.get(&day).filter(|end| **end > followed.seq);
+            let is_behind = match (self.catalog.is_closed(source, day), end) {
+                (false, _) => true,
+                (true, None) => false,
+                (true, Some(end)) => self.lacks(source, day, followed.seq, *end)?,
+            };
+            if is_behind {
+                to_make.insert(day);
+            }
+        }
+        Ok(to_make)
+    }
+
+    /// Whether the journal has events between `followed` and `end` that the table of a day that is over has not.
+    fn lacks(&self, source: &SourceName, day: Day, followed: Seq, end: Seq) -> io::Result<bool> {
+        let Some(state) = Checkpoint::load(self.disk, self.layout, source, day)? else {
+            // Whoever needs it is told so.
+            return Ok(false);
+        };
+        let known = followed.max(state.seq);
+        if end <= known {
+            return Ok(false);
+        }
+        let records = self.records(source, day);
+        let mut reader = records.read();
+        while let Some(record) = reader.step()? {
+            if record.seq <= known {
+                continue;
+            }
+            if !records.are_whole() {
+                return Err(io::Error::other(format!(
+                    "the journal of {day} was put away, and the table lacks rows that were imported since; start rowhook, \
+                     which adds them"
+                )));
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// The events of a day, as far as the journal goes.
+    fn records(&self, source: &SourceName, day: Day) -> Records {
+        Records {
+            disk: self.disk.clone(),
+            journal: self.journal.clone(),
+            source: source.clone(),
+            day,
+            last: self.journal.last_seq(),
+        }
     }
 
     /// The tables of those days, with the columns that they will have.
@@ -234,13 +291,7 @@ impl<'a> Found<'a> {
             },
         };
         let mut columns = Columns::start(rules.clone(), &carried);
-        let records = Records {
-            disk: self.disk.clone(),
-            journal: self.journal.clone(),
-            source: source.clone(),
-            day,
-            last: self.journal.last_seq(),
-        };
+        let records = self.records(source, day);
         let (mut flat, mut row, mut rows) = (Flat::default(), Vec::new(), 0);
         let mut reader = records.read();
         while let Some(record) = reader.step()? {

@@ -5,8 +5,7 @@
 //!   whose tables are not as far as the journal what those would be
 //! - [`write`](mod@write): to a file that is there whole or not at all
 //!
-//! Promises: every row that was acknowledged before it began, but those that were imported into a day that is over and that
-//! its table does not have yet. A row of a batch
+//! Promises: every row that was acknowledged before it began. A row of a batch
 //! that is being synced just now may be among them: it is whole, and nobody
 //! has been answered yet.
 

@@ -6,14 +6,16 @@ use rowhook::event::{Day, Seq};
 use rowhook::journal::record::Record;
 use rowhook::journal::segment::{FirstLine, Previous};
 use serde_json::json;
+use std::collections::HashMap;
 use std::fs;
 use std::time::{Duration, Instant};
 
-/// A journal of `orders` with the payloads of each day, below `place`.
+/// A journal of `orders` with the payloads of each day, below `place`. A day that comes again goes on in another segment.
 pub fn journal(place: &Place, days: &[(&str, &[&str])]) {
     let folder = place.output().join("journal");
     fs::create_dir_all(&folder).expect("a folder");
     let (mut seq, mut bytes) = (1, 0);
+    let mut segments: HashMap<&str, usize> = HashMap::new();
     for (segment, (day, payloads)) in (1..).zip(days) {
         let first = FirstLine {
             rowhook: 1,
@@ -39,7 +41,13 @@ pub fn journal(place: &Place, days: &[(&str, &[&str])]) {
             .write(&mut text);
             seq += 1;
         }
-        fs::write(folder.join(format!("{day}.jsonl")), &text).expect("a segment");
+        let nth = segments.entry(day).or_default();
+        *nth += 1;
+        let name = match nth {
+            1 => format!("{day}.jsonl"),
+            _ => format!("{day}.{nth}.jsonl"),
+        };
+        fs::write(folder.join(name), &text).expect("a segment");
         bytes = text.len() as u64;
     }
 }

@@ -1,5 +1,6 @@
 //! `rowhook export`: what a server gives, without one.
 
+use crate::commands::wait_closed;
 use crate::days::{DAYS, journal, three_days};
 use crate::server::{Place, Server};
 use std::fs;
@@ -109,6 +110,49 @@ fn the_journal_alone_is_enough() {
         String::from_utf8(text).unwrap(),
         "a,b,c\n1,\"x;\"\"y\"\"\nz\",\n2,,\n,,3\n9,,8\n"
     );
+}
+
+/// Events that were imported into a day that is over, and that no server has come to since.
+#[test]
+fn what_was_imported_and_not_followed_is_there() {
+    let (place, mut server) = three_days();
+    wait_closed(&server, 3);
+    assert!(server.stop().success());
+    let others = fs::read(place.output().join("csv/orders/2020-01-02.csv")).expect("a file");
+    let imported: [(&str, &[&str]); 2] = [
+        ("2020-01-01", &[r#"{"z":"new","a":"10"}"#]),
+        ("2020-01-02", &[]),
+    ];
+    journal(&place, &[&DAYS[..], &imported].concat());
+    assert!(place.output().join("journal/2020-01-01.2.jsonl").exists());
+    let asked = [
+        "--source orders --date 2020-01-01",
+        "--source orders --date 2020-01-01 --format jsonl",
+        "--source orders",
+        "--source orders --columns z,a",
+    ];
+    let before = asked.map(|args| bytes(&place, args));
+    assert_eq!(
+        String::from_utf8_lossy(&before[3]),
+        "z,a\n,1\n,2\nnew,10\n,\n,9\n"
+    );
+    // A day to which nothing came is the file that it was.
+    assert_eq!(bytes(&place, "--source orders --date 2020-01-02"), others);
+    let server = place.start_with(
+        "[sources.orders]\n[sources.quiet]\n[sources.lessonly]\npreset = \"lessonly\"\n",
+    );
+    for (url, before) in [
+        "orders/2020-01-01.csv",
+        "orders/2020-01-01.jsonl",
+        "orders.csv?from=2020-01-01&to=2020-01-04",
+        "orders.csv?from=2020-01-01&to=2020-01-04&columns=z,a",
+    ]
+    .iter()
+    .zip(before)
+    {
+        let answer = server.get(&format!("/exports/{url}"));
+        assert_eq!(answer.text(), String::from_utf8_lossy(&before), "{url}");
+    }
 }
 
 #[test]
