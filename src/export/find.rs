@@ -12,7 +12,7 @@ use crate::journal::{Cursor, Shared};
 use crate::layout::{Layout, csv_of_name};
 use crate::read::export::Tables;
 use crate::read::rows::records::Records;
-use crate::read::{Answer, Ask, DayName, Days, ExportError, Span};
+use crate::read::{Answer, Ask, Changes, DayName, Days, ExportError, Span};
 use crate::table::{Checkpoint, Snapshot};
 use chrono_tz::Tz;
 use serde::Deserialize;
@@ -148,6 +148,7 @@ impl<'a> Found<'a> {
             zone,
             today,
             journal: &self.journal,
+            changes: &Changes::default(),
             views,
         };
         Ok(tables.answer(ask, &days)?)

@@ -84,6 +84,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
             zone: live.settings.timezone,
             today,
             journal: &engine.journal,
+            changes: &engine.changes,
             views: configured.map_or(&none, |source| &source.views),
         };
         tables.answer(&ask, &days)

@@ -3,10 +3,11 @@
 //! file is now.
 
 use super::ask::AskError;
+use super::changes::Changes;
 use super::edited::Edited;
 use super::pieces::{Fit, Piece};
 use super::rows::Union;
-use crate::disk::{Open, SharedDisk, read_range};
+use crate::disk::SharedDisk;
 use crate::event::{Day, SourceName, Timestamp, View};
 use crate::flatten::{BOM, Column, Columns, Rules, cell};
 use crate::journal::Shared;
@@ -96,6 +97,8 @@ pub struct Tables<'a> {
     pub today: Day,
     /// Where the journal is.
     pub journal: &'a Arc<Shared>,
+    /// What is known of files that somebody may have changed.
+    pub changes: &'a Changes,
     /// What can be made of the rows.
     pub views: &'a BTreeMap<String, View>,
 }
@@ -152,7 +155,7 @@ impl Tables<'_> {
         let table = self.table(day)?.ok_or_else(none)?;
         let file_name = format!("{}-{day}.csv", self.source);
         if let [part] = table.parts.as_slice()
-            && self.unchanged(&table, part)?.is_none()
+            && self.unchanged(part)?.is_none()
         {
             let mut plan = Plan::new(&table.rules, file_name);
             plan.whole_file(self.disk, part)?;
@@ -209,7 +212,7 @@ impl Tables<'_> {
         let mut union = Union::default();
         for table in tables {
             for part in &table.parts {
-                let now = match self.unchanged(table, part)? {
+                let now = match self.unchanged(part)? {
                     Some(modified_ns) => Now::Ours(modified_ns),
                     None => Now::Edited(Box::new(Edited::open(self.disk, &part.path)?)),
                 };
@@ -255,13 +258,9 @@ impl Tables<'_> {
     }
 
     /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open
-    /// is held by its descriptor and was checked by the follower. One of the same length and header that was only touched,
-    /// as by a restore from a backup, counts as the same.
-    pub(super) fn unchanged(
-        &self,
-        table: &Snapshot,
-        part: &SnapshotPart,
-    ) -> Result<Option<i64>, ExportError> {
+    /// is held by its descriptor and was checked by the follower. One that was only touched, as by a restore from a backup,
+    /// is the same.
+    pub(super) fn unchanged(&self, part: &SnapshotPart) -> Result<Option<i64>, ExportError> {
         if part.file.is_some() {
             return Ok(Some(part.state.stat.modified_ns));
         }
@@ -270,16 +269,12 @@ impl Tables<'_> {
         if now.bytes != part.state.bytes {
             return Ok(None);
         }
-        if now.modified_ns != part.state.stat.modified_ns {
-            let header = header_of(table.bom, names_of(&table.columns[..part.state.columns]));
-            let mut start = Vec::new();
-            let file = self.disk.open(&part.path, Open::Read)?;
-            read_range(&*file, 0..header.len() as u64, &mut start)?;
-            if start != header {
-                return Ok(None);
-            }
-        }
-        Ok(Some(now.modified_ns))
+        let untouched = now.modified_ns == part.state.stat.modified_ns;
+        let same = untouched
+            || self
+                .changes
+                .is_same(self.disk, &part.path, now, &part.state)?;
+        Ok(same.then_some(now.modified_ns))
     }
 }
 

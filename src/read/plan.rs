@@ -329,7 +329,7 @@ impl Tables<'_> {
         }
         let mut edited = false;
         for part in &table.parts {
-            edited |= match self.unchanged(table, part) {
+            edited |= match self.unchanged(part) {
                 Ok(found) => found.is_none(),
                 // The journal has its rows.
                 Err(ExportError::Gone(_)) if rules.is_some() => false,

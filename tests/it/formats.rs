@@ -1,6 +1,7 @@
 //! The same rows in other forms: gzipped, for Excel, as JSON Lines, some
 //! columns of them.
 
+use crate::commands::wait_closed;
 use crate::days::{journal, three_days};
 use crate::server::{Answer, Place, Server};
 use flate2::read::GzDecoder;
@@ -164,6 +165,38 @@ fn a_day_that_somebody_changed_is_shown_as_it_is() {
         get(&server, "orders/2020-01-02.csv?columns=c").text(),
         "c\n3\n"
     );
+}
+
+/// As long as it was, only its content tells.
+#[test]
+fn an_edit_of_the_same_length_is_shown_in_every_form() {
+    let (place, server) = three_days();
+    wait_closed(&server, 3);
+    let asked = [
+        ("orders/2020-01-02.csv?columns=c", "c\n3\n", "c\n7\n"),
+        (
+            "orders/2020-01-02.jsonl?columns=c",
+            "{\"c\":\"3\"}\n",
+            "{\"c\":7}\n",
+        ),
+        (
+            "orders.csv?from=2020-01-01&to=2020-01-02&columns=c",
+            "c\n\"\"\n\"\"\n3\n",
+            "c\n\"\"\n\"\"\n7\n",
+        ),
+    ];
+    let path = place.output().join("csv/orders/2020-01-02.csv");
+    let text = std::fs::read_to_string(&path).expect("a text");
+    let edited = text.replace(",3\n", ",7\n");
+    let touched = text.clone();
+    for (written, is_edited) in [(touched, false), (edited, true), (text, false)] {
+        std::fs::write(&path, &written).expect("a file");
+        for (url, before, after) in asked {
+            let wanted = if is_edited { after } else { before };
+            assert_eq!(get(&server, url).text(), wanted, "{url}");
+        }
+        assert_eq!(get(&server, "orders/2020-01-02.csv").text(), written);
+    }
 }
 
 #[test]
