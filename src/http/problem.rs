@@ -166,7 +166,7 @@ impl Problem {
             Self::Export(ExportError::NoTable { .. }) => {
                 (404, "no-table", "There is no such table")
             }
-            Self::Export(ExportError::Gone(_)) => {
+            Self::Export(ExportError::Gone { .. }) => {
                 (404, "gone", "The table's file is not there any more")
             }
             Self::Export(ExportError::PutAway(_)) => {

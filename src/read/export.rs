@@ -7,7 +7,7 @@ use super::changes::Changes;
 use super::edited::Edited;
 use super::pieces::{Fit, Piece};
 use super::rows::Union;
-use crate::disk::SharedDisk;
+use crate::disk::{SharedDisk, Stat};
 use crate::event::{Day, SourceName, Timestamp, View};
 use crate::flatten::{BOM, Column, Columns, Rules, cell};
 use crate::journal::Shared;
@@ -33,8 +33,17 @@ pub enum ExportError {
         part: String,
     },
     /// A file is not there any more.
-    #[error("{0} is not there any more; its rows are still in the journal")]
-    Gone(String),
+    #[error("{path} is not there any more{}", again(.source_name, *.day, *.in_journal), path = .path.display())]
+    Gone {
+        /// Which.
+        path: PathBuf,
+        /// Whose.
+        source_name: SourceName,
+        /// Of which day.
+        day: Day,
+        /// Whether the journal has its rows.
+        in_journal: bool,
+    },
     /// A table that is not written to is being made anew.
     #[error("the table of {0} is just being made anew; try again")]
     Changing(Day),
@@ -63,6 +72,17 @@ pub enum ExportError {
     /// The disk failed.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// What is to be done about a file that is gone.
+fn again(source: &SourceName, day: Day, in_journal: bool) -> String {
+    if in_journal {
+        format!(
+            "; its rows are still in the journal, and `rowhook rebuild --source {source} --date {day}` writes them again"
+        )
+    } else {
+        format!(", and the journal of {day} was put away; bring one of the two back")
+    }
 }
 
 /// An answer, planned.
@@ -155,10 +175,10 @@ impl Tables<'_> {
         let table = self.table(day)?.ok_or_else(none)?;
         let file_name = format!("{}-{day}.csv", self.source);
         if let [part] = table.parts.as_slice()
-            && self.unchanged(part)?.is_none()
+            && self.unchanged(&table, part)?.is_none()
         {
             let mut plan = Plan::new(&table.rules, file_name);
-            plan.whole_file(self.disk, part)?;
+            plan.whole_file(part, self.now(&table, part)?);
             return Ok(plan.finish());
         }
         self.joined(&[table], file_name)
@@ -180,7 +200,7 @@ impl Tables<'_> {
             &table.rules,
             format!("{}-{}", self.source, crate::layout::csv_name(day, number)),
         );
-        plan.whole_file(self.disk, part)?;
+        plan.whole_file(part, self.now(&table, part)?);
         Ok(plan.finish())
     }
 
@@ -212,7 +232,7 @@ impl Tables<'_> {
         let mut union = Union::default();
         for table in tables {
             for part in &table.parts {
-                let now = match self.unchanged(part)? {
+                let now = match self.unchanged(table, part)? {
                     Some(modified_ns) => Now::Ours(modified_ns),
                     None => Now::Edited(Box::new(Edited::open(self.disk, &part.path)?)),
                 };
@@ -257,15 +277,36 @@ impl Tables<'_> {
         Ok(plan.finish())
     }
 
+    /// What the file of a part is; of one that is open, what it is meant to be.
+    fn now(&self, table: &Snapshot, part: &SnapshotPart) -> Result<Stat, ExportError> {
+        if part.file.is_some() {
+            let bytes = part.state.bytes;
+            return Ok(Stat {
+                bytes,
+                ..part.state.stat
+            });
+        }
+        let gone = || ExportError::Gone {
+            path: part.path.clone(),
+            source_name: self.source.clone(),
+            day: table.day,
+            in_journal: self.records(table.day, table.seq).are_whole(),
+        };
+        self.disk.stat(&part.path)?.ok_or_else(gone)
+    }
+
     /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open
     /// is held by its descriptor and was checked by the follower. One that was only touched, as by a restore from a backup,
     /// is the same.
-    pub(super) fn unchanged(&self, part: &SnapshotPart) -> Result<Option<i64>, ExportError> {
+    pub(super) fn unchanged(
+        &self,
+        table: &Snapshot,
+        part: &SnapshotPart,
+    ) -> Result<Option<i64>, ExportError> {
+        let now = self.now(table, part)?;
         if part.file.is_some() {
-            return Ok(Some(part.state.stat.modified_ns));
+            return Ok(Some(now.modified_ns));
         }
-        let gone = || ExportError::Gone(part.path.display().to_string());
-        let now = self.disk.stat(&part.path)?.ok_or_else(gone)?;
         if now.bytes != part.state.bytes {
             return Ok(None);
         }
@@ -389,15 +430,10 @@ impl Plan {
     }
 
     /// A file from its first byte to its last.
-    fn whole_file(&mut self, disk: &SharedDisk, part: &SnapshotPart) -> Result<(), ExportError> {
-        let (mut bytes, mut modified_ns) = (part.state.bytes, part.state.stat.modified_ns);
-        if part.file.is_none() {
-            let gone = || ExportError::Gone(part.path.display().to_string());
-            let now = disk.stat(&part.path)?.ok_or_else(gone)?;
-            (bytes, modified_ns) = (now.bytes, now.modified_ns);
-            if now.bytes != part.state.bytes || now.modified_ns != part.state.stat.modified_ns {
-                self.tag.update(&now.modified_ns.to_le_bytes());
-            }
+    fn whole_file(&mut self, part: &SnapshotPart, now: Stat) {
+        let (bytes, modified_ns) = (now.bytes, now.modified_ns);
+        if bytes != part.state.bytes || modified_ns != part.state.stat.modified_ns {
+            self.tag.update(&modified_ns.to_le_bytes());
         }
         self.touch(modified_ns);
         self.tag.update(&(part.state.columns as u64).to_le_bytes());
@@ -410,7 +446,6 @@ impl Plan {
             bytes,
             modified_ns,
         });
-        Ok(())
     }
 
     fn touch(&mut self, modified_ns: i64) {

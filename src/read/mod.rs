@@ -14,6 +14,8 @@ pub mod export;
 pub mod pieces;
 pub mod plan;
 pub mod rows;
+#[cfg(test)]
+mod tests;
 pub mod views;
 pub mod write;
 

@@ -270,7 +270,7 @@ impl Tables<'_> {
         Ok(Box::new(Events::new(days)))
     }
 
-    fn records(&self, day: Day, last: Seq) -> Records {
+    pub(super) fn records(&self, day: Day, last: Seq) -> Records {
         Records {
             disk: self.disk.clone(),
             journal: self.journal.clone(),
@@ -327,14 +327,17 @@ impl Tables<'_> {
         if table.parts.is_empty() && rules.is_none() {
             return Err(ExportError::PutAway(table.day));
         }
-        let mut edited = false;
+        let (mut edited, mut gone) = (false, None);
         for part in &table.parts {
-            edited |= match self.unchanged(part) {
-                Ok(found) => found.is_none(),
-                // The journal has its rows.
-                Err(ExportError::Gone(_)) if rules.is_some() => false,
+            match self.unchanged(table, part) {
+                Ok(found) => edited |= found.is_none(),
+                Err(error @ ExportError::Gone { .. }) => gone = Some(error),
                 Err(error) => return Err(error),
-            };
+            }
+        }
+        // The journal has the rows of a file that is gone, but not what somebody made of another one.
+        if let Some(error) = gone.filter(|_| edited || rules.is_none()) {
+            return Err(error);
         }
         match rules {
             Some(rules) if !edited => {

@@ -106,7 +106,8 @@ fn a_closed_day_that_somebody_changed_is_served_as_it_is() {
     fs::remove_file(&path).expect("a file");
     let answer = server.get("/exports/orders/2020-01-02.csv");
     let detail = format!(
-        "{} is not there any more; its rows are still in the journal",
+        "{} is not there any more; its rows are still in the journal, and `rowhook rebuild --source orders --date 2020-01-02` \
+         writes them again",
         path.display()
     );
     is_problem(
