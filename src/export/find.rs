@@ -263,7 +263,11 @@ impl<'a> Found<'a> {
         let mut open: Vec<Snapshot> = Vec::new();
         for &day in days {
             let before = open.iter().rev().find(|table| table.rows > 0);
-            let table = self.made(source, day, before)?;
+            let mut table = self.made(source, day, before)?;
+            // Most days have the same columns: those are held once.
+            if let Some(before) = before.filter(|before| before.columns == table.columns) {
+                table.columns = before.columns.clone();
+            }
             let empty = table.rows == 0 && self.catalog.get(source, day).is_none();
             if !empty {
                 open.push(table);

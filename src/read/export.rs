@@ -5,7 +5,7 @@
 use super::ask::AskError;
 use super::changes::Changes;
 use super::edited::Edited;
-use super::pieces::{Fit, Piece};
+use super::pieces::{Fit, Piece, same};
 use super::rows::Union;
 use crate::disk::{SharedDisk, Stat};
 use crate::event::{Day, SourceName, Timestamp, View};
@@ -181,7 +181,7 @@ impl Tables<'_> {
             plan.whole_file(part, self.now(&table, part)?);
             return Ok(plan.finish());
         }
-        self.joined(&[table], file_name)
+        self.joined(std::iter::once(Ok(table)), file_name)
     }
 
     /// One part of `day` as it is on disk.
@@ -216,44 +216,56 @@ impl Tables<'_> {
         to: Day,
         earlier: Option<Day>,
     ) -> Result<Export, ExportError> {
-        let mut tables = Vec::with_capacity(days.len());
-        for &day in days {
-            tables.extend(self.table(day)?);
+        let file_name = format!("{}-{from}-{to}.csv", self.source);
+        let mut tables = self.each(days).peekable();
+        if tables.peek().is_none() {
+            return self.empty(&file_name, from, earlier);
         }
-        if tables.is_empty() {
-            return self.empty(&format!("{}-{from}-{to}.csv", self.source), from, earlier);
-        }
-        self.joined(&tables, format!("{}-{from}-{to}.csv", self.source))
+        self.joined(tables, file_name)
     }
 
-    /// The rows of all parts of `tables` under the union of their columns.
-    fn joined(&self, tables: &[Snapshot], file_name: String) -> Result<Export, ExportError> {
-        let mut found = Vec::new();
-        let mut union = Union::default();
+    /// The rows of all parts of `tables` under the union of their columns. Of a table no more is held than where its columns are.
+    fn joined(
+        &self,
+        tables: impl Iterator<Item = Result<Snapshot, ExportError>>,
+        file_name: String,
+    ) -> Result<Export, ExportError> {
+        let (mut union, mut found, mut bom) = (Union::default(), Vec::new(), false);
+        let mut plan = Plan::new("", file_name);
         for table in tables {
+            let table = table?;
+            plan.tag.update(table.rules.as_bytes());
+            bom |= table.bom;
             for part in &table.parts {
-                let now = match self.unchanged(table, part)? {
-                    Some(modified_ns) => Now::Ours(modified_ns),
-                    None => Now::Edited(Box::new(Edited::open(self.disk, &part.path)?)),
+                let columns = &table.columns[..part.state.columns];
+                let (now, places) = match self.unchanged(&table, part)? {
+                    Some(modified_ns) => {
+                        let start = header_of(table.bom, names_of(columns)).len() as u64;
+                        let places = union.add(names_of(columns));
+                        (Now::Ours { start, modified_ns }, places)
+                    }
+                    None => {
+                        let Edited {
+                            names, modified_ns, ..
+                        } = Edited::open(self.disk, &part.path)?;
+                        let places = union.add(names.iter().map(String::as_str));
+                        (Now::Edited { modified_ns }, places)
+                    }
                 };
-                let own_places = match &now {
-                    Now::Ours(_) => union.add(names_of(&table.columns[..part.state.columns])),
-                    Now::Edited(edited) => union.add(edited.names.iter().map(String::as_str)),
-                };
-                found.push((table, part, now, own_places));
+                found.push((part.clone(), now, Places::of(places)));
             }
         }
-        let rules: Vec<&str> = tables.iter().map(|t| t.rules.as_str()).collect();
-        let mut plan = Plan::new(&rules.join("\n"), file_name);
-        plan.header(
-            tables.iter().any(|t| t.bom),
-            union.names.iter().map(String::as_str),
-        );
+        plan.header(bom, union.names.iter().map(String::as_str));
         let width = union.names.len();
-        for (table, part, now, own) in found {
+        for (part, now, places) in found {
             match now {
-                Now::Ours(modified_ns) => plan.rows(table, part, own, width, modified_ns),
-                Now::Edited(edited) => plan.edited(part, *edited, own, width)?,
+                Now::Ours { start, modified_ns } => {
+                    plan.rows(part, start, places, width, modified_ns);
+                }
+                Now::Edited { modified_ns } => {
+                    let places = places.all();
+                    plan.edited(self.disk, part, places, width, modified_ns)?;
+                }
             }
         }
         Ok(plan.finish())
@@ -338,10 +350,35 @@ fn names_of(columns: &[Column]) -> impl Iterator<Item = &str> {
 
 /// What a file is when it is asked for.
 enum Now {
-    /// What we left, last changed then.
-    Ours(i64),
-    /// Somebody else's.
-    Edited(Box<Edited>),
+    /// What we left, last changed then; its rows start here.
+    Ours { start: u64, modified_ns: i64 },
+    /// Somebody else's, last changed then.
+    Edited { modified_ns: i64 },
+}
+
+/// Where the columns of a file are in the answer.
+enum Places {
+    /// So many, the first ones.
+    First(usize),
+    /// Each somewhere.
+    Each(Vec<usize>),
+}
+
+impl Places {
+    fn of(places: Vec<usize>) -> Self {
+        if places.iter().copied().eq(0..places.len()) {
+            Self::First(places.len())
+        } else {
+            Self::Each(places)
+        }
+    }
+
+    fn all(self) -> Vec<usize> {
+        match self {
+            Self::First(count) => (0..count).collect(),
+            Self::Each(places) => places,
+        }
+    }
 }
 
 /// An export in the making.
@@ -374,32 +411,28 @@ impl Plan {
     /// The rows of a part without its header. Cells keep their bytes whatever column they go to, so the length is known.
     fn rows(
         &mut self,
-        table: &Snapshot,
-        part: &SnapshotPart,
-        own: Vec<usize>,
+        part: SnapshotPart,
+        start: u64,
+        places: Places,
         columns: usize,
         modified_ns: i64,
     ) {
-        let start =
-            header_of(table.bom, names_of(&table.columns[..part.state.columns])).len() as u64;
-        let missing = columns - own.len();
-        let in_order = own.iter().enumerate().all(|(nth, &place)| nth == place);
-        let fit = match (in_order, missing) {
-            (true, 0) => Fit::Copy,
-            (true, missing) => Fit::Pad(missing),
-            (false, _) => Fit::Place(own, columns),
+        let (own, fit) = match places {
+            Places::First(own) if own == columns => (own, Fit::Copy),
+            Places::First(own) => (own, Fit::Pad(columns - own)),
+            Places::Each(places) => (places.len(), Fit::Place(places, columns)),
         };
-        let bytes = part.state.bytes - start + part.state.rows * missing as u64;
+        let missing = (columns - own) as u64;
+        let bytes = part.state.bytes - start + part.state.rows * missing;
         self.touch(modified_ns);
         if modified_ns != part.state.stat.modified_ns {
             // Touched since, perhaps changed: another version.
             self.tag.update(&modified_ns.to_le_bytes());
         }
         self.tag.update(&part.state.rows.to_le_bytes());
-        let (path, file) = (part.path.clone(), part.file.clone());
         self.pieces.push(Piece::File {
-            path,
-            file,
+            path: part.path,
+            file: part.file,
             range: start..part.state.bytes,
             fit,
             bytes,
@@ -410,18 +443,20 @@ impl Plan {
     /// The rows of a part that somebody changed. How many bytes they give is found by making them once.
     fn edited(
         &mut self,
-        part: &SnapshotPart,
-        edited: Edited,
-        own: Vec<usize>,
+        disk: &SharedDisk,
+        part: SnapshotPart,
+        places: Vec<usize>,
         columns: usize,
+        modified_ns: i64,
     ) -> Result<(), ExportError> {
-        let modified_ns = edited.modified_ns;
-        let bytes = edited.placed(own.clone(), columns).count()?;
+        let edited = Edited::open(disk, &part.path)?;
+        same(edited.modified_ns, modified_ns, &part.path)?;
+        let bytes = edited.placed(places.clone(), columns).count()?;
         self.touch(modified_ns);
         self.tag.update(&modified_ns.to_le_bytes());
         self.pieces.push(Piece::Edited {
-            path: part.path.clone(),
-            places: own,
+            path: part.path,
+            places,
             columns,
             bytes,
             modified_ns,

@@ -224,7 +224,7 @@ impl FileRows {
 }
 
 /// A file that changed since the answer was planned gives another answer.
-fn same(now: i64, planned: i64, path: &Path) -> io::Result<()> {
+pub(super) fn same(now: i64, planned: i64, path: &Path) -> io::Result<()> {
     if now == planned {
         return Ok(());
     }

@@ -5,9 +5,9 @@ use super::ask::{Ask, AskError, DayName, Format, Profile, Span};
 use super::export::{Export, ExportError, Tables};
 use super::pieces::Pieces;
 use super::rows::chosen::Chosen;
-use super::rows::csv::{CsvFile, CsvTable};
-use super::rows::joined::Joined;
-use super::rows::journal::JournalTable;
+use super::rows::csv::{CsvDay, CsvFile};
+use super::rows::joined::{Joining, Part};
+use super::rows::journal::{DayColumns, JournalDay, Shelf, headings_of};
 use super::rows::records::Records;
 use super::rows::{Heading, Table};
 use super::write::Chunks;
@@ -55,6 +55,9 @@ pub struct Days {
     pub all: Vec<Day>,
 }
 
+/// A day's columns and rows.
+type Typed = (Vec<Heading>, Box<dyn Part>);
+
 /// So many days are looked through for a column that those asked for do not have.
 const LOOKED_THROUGH_MAX: usize = 400;
 
@@ -74,11 +77,13 @@ impl Tables<'_> {
                 _ => Answer::Stream(self.gzipped(export)),
             });
         }
-        let tables = self.snapshots(ask, days)?;
+        self.has_any(ask, days)?;
+        let mut tag = self.tag(ask, days);
+        let chunks = self.chunks(ask, days, &mut tag)?;
         let stream = Stream {
-            etag: self.tag(ask, &tables, days),
+            etag: format!("W/\"{}\"", &tag.finalize().to_hex()[..32]),
             file_name: self.file_name(ask, days),
-            chunks: self.chunks(ask, &tables, days)?,
+            chunks,
         };
         Ok(Answer::Stream(stream))
     }
@@ -150,24 +155,14 @@ impl Tables<'_> {
         })
     }
 
-    fn snapshots(&self, ask: &Ask, days: &Days) -> Result<Vec<Snapshot>, ExportError> {
-        self.has_any(ask, days)?;
-        let mut tables: Vec<Snapshot> = Vec::with_capacity(days.tables.len());
-        for &day in &days.tables {
-            if let Some(mut table) = self.table(day)? {
-                // Most days have the same columns: a year of them is held once.
-                if let Some(before) = tables.last()
-                    && before.columns == table.columns
-                {
-                    table.columns = before.columns.clone();
-                }
-                tables.push(table);
-            }
-        }
-        Ok(tables)
+    /// The tables of `days`, one at a time: a year of them with all their columns would fill the memory.
+    pub(super) fn each(&self, days: &[Day]) -> impl Iterator<Item = Result<Snapshot, ExportError>> {
+        let tables = days.iter().map(|day| self.table(*day));
+        tables.filter_map(Result::transpose)
     }
 
-    fn tag(&self, ask: &Ask, tables: &[Snapshot], days: &Days) -> String {
+    /// What tells one answer from another, before its tables.
+    fn tag(&self, ask: &Ask, days: &Days) -> blake3::Hasher {
         let mut tag = blake3::Hasher::new();
         let mut text = |text: &str| {
             tag.update(text.as_bytes());
@@ -179,35 +174,36 @@ impl Tables<'_> {
         text(&self.rules.fingerprint());
         let view = ask.view.as_ref().and_then(|name| self.views.get(name));
         text(&format!("{view:?} {:?}", days.earlier));
-        for table in tables {
-            text(&table.rules);
-            text(&format!(
-                "{} {} {}",
-                table.day,
-                table.seq,
-                table.columns.len()
-            ));
-            for part in &table.parts {
-                let now = self.disk.stat(&part.path).ok().flatten();
-                let modified = now
-                    .filter(|_| part.file.is_none())
-                    .map(|now| now.modified_ns);
-                text(&format!("{} {modified:?}", part.state.bytes));
-            }
+        tag
+    }
+
+    /// Adds a table to the tag.
+    fn tell(&self, tag: &mut blake3::Hasher, table: &Snapshot) {
+        let mut text = |text: &str| {
+            tag.update(text.as_bytes());
+            tag.update(b"\n");
+        };
+        text(&table.rules);
+        let columns = table.columns.len();
+        text(&format!("{} {} {columns}", table.day, table.seq));
+        for part in &table.parts {
+            let now = self.disk.stat(&part.path).ok().flatten();
+            let now = now.filter(|_| part.file.is_none());
+            let modified = now.map(|now| now.modified_ns);
+            text(&format!("{} {modified:?}", part.state.bytes));
         }
-        format!("W/\"{}\"", &tag.finalize().to_hex()[..32])
     }
 
     fn chunks(
         &self,
         ask: &Ask,
-        tables: &[Snapshot],
         days: &Days,
+        tag: &mut blake3::Hasher,
     ) -> Result<Box<dyn Chunks>, ExportError> {
         if ask.format == Format::Jsonl && ask.is_plain() {
-            return self.events(tables);
+            return self.events(days, tag);
         }
-        let (table, notes) = self.whole(tables, days)?;
+        let (table, notes) = self.whole(days, tag)?;
         let table = self.view(ask, table)?;
         let table = self.choose(ask, table, days)?;
         let zone = ask.zone.unwrap_or(self.zone);
@@ -258,16 +254,22 @@ impl Tables<'_> {
     }
 
     /// The events of all days as they were sent.
-    fn events(&self, tables: &[Snapshot]) -> Result<Box<dyn Chunks>, ExportError> {
-        let mut days = Vec::with_capacity(tables.len());
-        for table in tables {
+    fn events(
+        &self,
+        days: &Days,
+        tag: &mut blake3::Hasher,
+    ) -> Result<Box<dyn Chunks>, ExportError> {
+        let mut events = Vec::with_capacity(days.tables.len());
+        for table in self.each(&days.tables) {
+            let table = table?;
+            self.tell(tag, &table);
             let records = self.records(table.day, table.seq);
             if !records.are_whole() && table.rows > 0 {
                 return Err(ExportError::PutAway(table.day));
             }
-            days.push((records, table.rows));
+            events.push((records, table.rows));
         }
-        Ok(Box::new(Events::new(days)))
+        Ok(Box::new(Events::new(events)))
     }
 
     pub(super) fn records(&self, day: Day, last: Seq) -> Records {
@@ -283,44 +285,42 @@ impl Tables<'_> {
     /// All days as one table, and what is to be said of them.
     fn whole(
         &self,
-        tables: &[Snapshot],
         days: &Days,
+        tag: &mut blake3::Hasher,
     ) -> Result<(Box<dyn Table>, Vec<String>), ExportError> {
-        let mut notes = Vec::new();
-        let mut all = Vec::with_capacity(tables.len().max(1));
-        for table in tables {
-            all.push(self.typed(table, &mut notes)?);
+        let (mut notes, mut shelf) = (Vec::new(), Shelf::default());
+        let mut all = Joining::default();
+        for table in self.each(&days.tables) {
+            let table = table?;
+            self.tell(tag, &table);
+            let (headings, part) = self.typed(&table, &mut shelf, &mut notes)?;
+            all.add(headings, part);
         }
         if all.is_empty() {
-            all.push(self.nothing(days)?);
+            let (headings, part) = self.nothing(days)?;
+            all.add(headings, part);
         }
-        let table = match all.len() {
-            1 => all.swap_remove(0),
-            _ => Box::new(Joined::new(all)),
-        };
-        Ok((table, notes))
+        Ok((Box::new(all.finish()), notes))
     }
 
     /// The columns that a table would start with, without rows.
-    fn nothing(&self, days: &Days) -> Result<Box<dyn Table>, ExportError> {
+    fn nothing(&self, days: &Days) -> Result<Typed, ExportError> {
         let carried = self.carried(days.earlier)?;
         let columns = Columns::start(self.rules.clone(), &carried);
         let records = self.records(days.from, Seq(0));
-        let columns = columns.all().to_vec().into();
-        Ok(Box::new(JournalTable::new(
-            records,
-            self.rules.clone(),
-            columns,
-            0,
-        )))
+        let headings = headings_of(columns.all());
+        let columns = DayColumns::Held(columns.all().to_vec().into());
+        let rows = JournalDay::new(records, self.rules.clone(), columns, 0);
+        Ok((headings, Box::new(rows)))
     }
 
     /// One day: from the journal, which knows what was a number; from its files where they were changed or nothing else is left.
     fn typed(
         &self,
         table: &Snapshot,
+        shelf: &mut Shelf,
         notes: &mut Vec<String>,
-    ) -> Result<Box<dyn Table>, ExportError> {
+    ) -> Result<Typed, ExportError> {
         let records = self.records(table.day, table.seq);
         let journal = records.are_whole() || table.rows == 0;
         let rules = Rules::parse(&table.rules).filter(|_| journal);
@@ -341,9 +341,14 @@ impl Tables<'_> {
         }
         match rules {
             Some(rules) if !edited => {
-                let columns = table.columns.clone();
-                let rows = table.rows;
-                return Ok(Box::new(JournalTable::new(records, rules, columns, rows)));
+                let is_open = self.open.iter().any(|open| open.day == table.day);
+                let columns = if is_open {
+                    DayColumns::Held(table.columns.clone())
+                } else {
+                    shelf.closed(&table.columns, self.layout)
+                };
+                let rows = JournalDay::new(records, rules, columns, table.rows);
+                return Ok((headings_of(&table.columns), Box::new(rows)));
             }
             _ if edited => notes.push(format!(
                 "{}: somebody changed the CSV file of this day; shown as it is now",
@@ -359,8 +364,8 @@ impl Tables<'_> {
             open: part.file.clone().map(|file| (file, part.state.bytes)),
         });
         let guard = Rules::parse(&table.rules).is_none_or(|rules| rules.guard);
-        let table = CsvTable::open(self.disk.clone(), files.collect(), guard)?;
-        Ok(Box::new(table))
+        let (rows, headings) = CsvDay::open(self.disk.clone(), files.collect(), guard)?;
+        Ok((headings, Box::new(rows)))
     }
 
     fn view(&self, ask: &Ask, table: Box<dyn Table>) -> Result<Box<dyn Table>, ExportError> {

@@ -50,3 +50,4 @@ mod starting;
 mod tls;
 mod verify;
 mod verify_many;
+mod wide;

@@ -2,7 +2,8 @@
 //! is shown as it is, and where the journal does not go back so far there is
 //! nothing else. CSV does not say what was a number: what looks like one is.
 
-use super::{Heading, Row, Rows, Table};
+use super::joined::Part;
+use super::{Heading, Row, Rows};
 use crate::disk::{SharedDisk, SharedFile};
 use crate::flatten::{Kind, cell};
 use crate::read::edited::Edited;
@@ -18,10 +19,9 @@ pub struct CsvFile {
     pub open: Option<(SharedFile, u64)>,
 }
 
-/// The files of one day's table.
-pub struct CsvTable {
+/// The files of one day.
+pub struct CsvDay {
     disk: SharedDisk,
-    headings: Vec<Heading>,
     files: Vec<Known>,
     guard: bool,
 }
@@ -44,12 +44,16 @@ impl CsvFile {
     }
 }
 
-impl CsvTable {
-    /// The table that `files` hold, one after the other. With `guard`, the `'` that it added is left out.
+impl CsvDay {
+    /// The rows that `files` hold, one after the other, and their columns. With `guard`, the `'` that it added is left out.
     ///
     /// # Errors
     /// Whatever the disk answers.
-    pub fn open(disk: SharedDisk, files: Vec<CsvFile>, guard: bool) -> io::Result<Self> {
+    pub fn open(
+        disk: SharedDisk,
+        files: Vec<CsvFile>,
+        guard: bool,
+    ) -> io::Result<(Self, Vec<Heading>)> {
         let mut union = super::Union::default();
         let mut known = Vec::with_capacity(files.len());
         for file in files {
@@ -69,20 +73,16 @@ impl CsvTable {
             let is_id = crate::flatten::is_id(&title);
             Heading { name, title, is_id }
         };
-        Ok(Self {
+        let day = Self {
             disk,
-            headings: union.names.into_iter().map(heading).collect(),
             files: known,
             guard,
-        })
+        };
+        Ok((day, union.names.into_iter().map(heading).collect()))
     }
 }
 
-impl Table for CsvTable {
-    fn headings(&self) -> &[Heading] {
-        &self.headings
-    }
-
+impl Part for CsvDay {
     fn rows(&self) -> io::Result<Box<dyn Rows>> {
         Ok(Box::new(CsvRows {
             disk: self.disk.clone(),

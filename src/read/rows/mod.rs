@@ -4,7 +4,7 @@
 //! - [`records`]: the journal's events of one source and day
 //! - [`journal`]: rows made of them again, typed as they were sent
 //! - [`csv`]: rows as the files have them, where the journal cannot tell
-//! - [`joined`]: several tables under the union of their columns
+//! - [`joined`]: several days under the union of their columns
 //! - [`chosen`]: some columns, in another order
 
 pub mod chosen;
