@@ -146,7 +146,6 @@ impl<'a> Found<'a> {
             open,
             rules: self.rules(source),
             zone,
-            today,
             journal: &self.journal,
             changes: &Changes::default(),
             views,

@@ -3,7 +3,7 @@
 //! its tables have every row that it asked for, all of them as of that step.
 
 use super::follower::{FollowOptions, Follower, Key};
-use super::handle::Ask;
+use super::handle::{Ask, Together};
 use super::tracked::{Remake, Tracked};
 use crate::journal::Cursor;
 use crate::table::Table;
@@ -86,13 +86,13 @@ impl Follower {
                 && (self.may_look_after() || tables.iter().all(|t| t.is_unchanged()));
             if ready {
                 tables.sort_by_key(|t| t.table.as_ref().map(Table::day));
-                let snapshots = tables
-                    .iter()
-                    .filter_map(|t| t.table.as_ref())
-                    .map(Table::snapshot)
-                    .collect();
+                let tables = tables.iter().filter_map(|t| t.table.as_ref());
+                let together = Together {
+                    open: tables.map(Table::snapshot).collect(),
+                    days: self.catalog.of(&request.source),
+                };
                 // Whoever asked may be gone.
-                let _ = request.reply.send(snapshots);
+                let _ = request.reply.send(together);
             } else if clock < request.until && !request.reply.is_closed() {
                 self.waiting.push(request);
             }

@@ -108,6 +108,15 @@ impl Catalog {
         self.lock().contains_key(source)
     }
 
+    /// The days of `source` that have a table, and whether it has rows.
+    #[must_use]
+    pub fn of(&self, source: &SourceName) -> BTreeMap<Day, bool> {
+        let sources = self.lock();
+        let days = sources.get(source).into_iter().flatten();
+        days.map(|(day, summary)| (*day, summary.figures.rows() > 0))
+            .collect()
+    }
+
     /// The days of `source` within `range` that have a table, oldest first.
     #[must_use]
     pub fn days(&self, source: &str, range: std::ops::RangeInclusive<Day>) -> Vec<Day> {

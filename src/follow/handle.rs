@@ -6,6 +6,7 @@ use super::follower::FollowOptions;
 use crate::event::{Day, Seq, SourceName};
 use crate::journal::Shared;
 use crate::table::Snapshot;
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,8 +63,26 @@ pub struct Request {
     pub target: Seq,
     /// When nobody waits any more.
     pub until: Instant,
-    /// Where the answer goes: the tables that are written to at the moment. All others stand as their checkpoints say.
-    pub reply: oneshot::Sender<Vec<Snapshot>>,
+    /// Where the answer goes.
+    pub reply: oneshot::Sender<Together>,
+}
+
+/// The tables of a source, all as of one moment: a day that begins or ends later is not known yet.
+pub struct Together {
+    /// Those that are written to, as far as they were asked for. All others stand as their checkpoints say.
+    pub open: Vec<Snapshot>,
+    /// All days that have a table, and whether it has rows.
+    pub days: BTreeMap<Day, bool>,
+}
+
+impl Together {
+    /// The newest day that has rows, before `before` if one is given.
+    #[must_use]
+    pub fn newest_with_rows(&self, before: Option<Day>) -> Option<Day> {
+        let mut days = self.days.iter().rev();
+        days.find(|(day, has_rows)| **has_rows && before.is_none_or(|b| **day < b))
+            .map(|(day, _)| *day)
+    }
 }
 
 /// The tables cannot be had now.
@@ -87,7 +106,7 @@ impl Handle {
         &self.catalog
     }
 
-    /// The open tables of `source` within `days`, with every row that was acknowledged before this call.
+    /// The tables of `source`, and those within `days` with every row that was acknowledged before this call.
     ///
     /// # Errors
     /// When they are not that far after [`WAIT_MAX`].
@@ -95,7 +114,7 @@ impl Handle {
         &self,
         source: SourceName,
         days: RangeInclusive<Day>,
-    ) -> Result<Vec<Snapshot>, Unavailable> {
+    ) -> Result<Together, Unavailable> {
         let answer = self.ask(source, days, Instant::now() + WAIT_MAX)?;
         match tokio::time::timeout(WAIT_MAX, answer).await {
             Ok(Ok(tables)) => Ok(tables),
@@ -112,7 +131,7 @@ impl Handle {
         source: SourceName,
         days: RangeInclusive<Day>,
         until: Instant,
-    ) -> Result<oneshot::Receiver<Vec<Snapshot>>, Unavailable> {
+    ) -> Result<oneshot::Receiver<Together>, Unavailable> {
         let (reply, answer) = oneshot::channel();
         let request = Request {
             source,

@@ -28,5 +28,5 @@ mod upkeep;
 
 pub use catalog::{Catalog, Summary};
 pub use follower::{FollowOptions, Follower, SLICE_BYTES};
-pub use handle::{Ask, Handle, Rebuild, Rebuilt, Request, Unavailable};
+pub use handle::{Ask, Handle, Rebuild, Rebuilt, Request, Together, Unavailable};
 pub use known::known;

@@ -49,7 +49,13 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
         Span::Day(DayName::Latest) => ever(),
         _ => ask.days(today, None).map_err(Problem::Ask)?,
     };
-    let open = engine.tables.tables(source.clone(), first..=last).await?;
+    let tables = |days| engine.tables.tables(source.clone(), days);
+    let mut together = tables(first..=last).await?;
+    let is_named = matches!(ask.span, Span::Day(DayName::Day(_)) | Span::Part(..));
+    if !is_named && together.days.range(first..=last).next().is_none() {
+        // A header alone, which is that of the day before: its table must be there too.
+        together = tables(ever().0..=last).await?;
+    }
     let live = engine.live();
     let known = live.settings.sources.contains_key(&source)
         || engine.tables.catalog().knows(source.as_str());
@@ -60,29 +66,27 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
     }
     let (engine, ask) = (engine.clone(), ask.clone());
     let planned = web::block(move || {
-        let catalog = engine.tables.catalog();
-        let latest = catalog.newest_with_rows(source.as_str(), None);
+        let latest = together.newest_with_rows(None);
         let (from, to) = ask.days(today, latest)?;
-        let (start, end) = ever();
+        let within = together.days.range(from..=to).map(|(day, _)| *day);
         let days = Days {
             from,
             to,
             tables: match (ask.span, latest) {
                 (Span::Day(DayName::Latest), None) => Vec::new(),
-                _ => catalog.days(source.as_str(), from..=to),
+                _ => within.collect(),
             },
-            earlier: catalog.newest_with_rows(source.as_str(), Some(from)),
-            all: catalog.days(source.as_str(), start..=end),
+            earlier: together.newest_with_rows(Some(from)),
+            all: together.days.into_keys().collect(),
         };
         let (none, configured) = (BTreeMap::new(), live.settings.sources.get(&source));
         let tables = Tables {
             disk: &engine.disk,
             layout: &engine.layout,
             source: &source,
-            open,
+            open: together.open,
             rules: live.rules(&source),
             zone: live.settings.timezone,
-            today,
             journal: &engine.journal,
             changes: &engine.changes,
             views: configured.map_or(&none, |source| &source.views),

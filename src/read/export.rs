@@ -113,8 +113,6 @@ pub struct Tables<'a> {
     pub rules: Rules,
     /// The zone of days.
     pub zone: Tz,
-    /// The day that it was when the question came.
-    pub today: Day,
     /// Where the journal is.
     pub journal: &'a Arc<Shared>,
     /// What is known of files that somebody may have changed.
@@ -124,18 +122,17 @@ pub struct Tables<'a> {
 }
 
 impl Tables<'_> {
-    /// The table of a day that is known to have one; none where that began after the question.
-    pub(super) fn table(&self, day: Day) -> Result<Option<Snapshot>, ExportError> {
+    /// The table of a day that is known to have one.
+    fn table(&self, day: Day) -> Result<Snapshot, ExportError> {
         if let Some(open) = self.open.iter().find(|s| s.day == day) {
-            return Ok(Some(open.clone()));
+            return Ok(open.clone());
         }
         let state = Checkpoint::load(self.disk, self.layout, self.source, day)?;
         match state {
-            Some(state) if state.closed => Ok(Some(Snapshot::of(&state, self.layout))),
-            // A day that is over was closed once: it is being made anew, or added to.
-            Some(_) if day < self.today => Err(ExportError::Changing(day)),
-            None if day < self.today => Err(self.forgotten(day)),
-            _ => Ok(None),
+            Some(state) if state.closed => Ok(Snapshot::of(&state, self.layout)),
+            // It was closed when the question came: it is being made anew, or added to.
+            Some(_) => Err(ExportError::Changing(day)),
+            None => Err(self.forgotten(day)),
         }
     }
 
@@ -162,17 +159,17 @@ impl Tables<'_> {
             .ok_or_else(|| self.forgotten(earlier))
     }
 
-    /// All parts of `day` under one header.
+    /// The tables of `days`, one at a time: a year of them with all their columns would fill the memory.
+    pub(super) fn each(&self, days: &[Day]) -> impl Iterator<Item = Result<Snapshot, ExportError>> {
+        days.iter().map(|day| self.table(*day))
+    }
+
+    /// All parts of `day`, which has a table, under one header.
     ///
     /// # Errors
-    /// When there is no table, or its files are gone.
+    /// When its files are gone, or nothing tells any more what they hold.
     pub fn day(&self, day: Day) -> Result<Export, ExportError> {
-        let none = || ExportError::NoTable {
-            source_name: self.source.clone(),
-            day,
-            part: String::new(),
-        };
-        let table = self.table(day)?.ok_or_else(none)?;
+        let table = self.table(day)?;
         let file_name = format!("{}-{day}.csv", self.source);
         if let [part] = table.parts.as_slice()
             && self.unchanged(&table, part)?.is_none()
@@ -194,7 +191,7 @@ impl Tables<'_> {
             day,
             part: format!(", part {number}"),
         };
-        let table = self.table(day)?.ok_or_else(none)?;
+        let table = self.table(day)?;
         let part = table.parts.get(number as usize - 1).ok_or_else(none)?;
         let mut plan = Plan::new(
             &table.rules,
@@ -217,11 +214,10 @@ impl Tables<'_> {
         earlier: Option<Day>,
     ) -> Result<Export, ExportError> {
         let file_name = format!("{}-{from}-{to}.csv", self.source);
-        let mut tables = self.each(days).peekable();
-        if tables.peek().is_none() {
+        if days.is_empty() {
             return self.empty(&file_name, from, earlier);
         }
-        self.joined(tables, file_name)
+        self.joined(self.each(days), file_name)
     }
 
     /// The rows of all parts of `tables` under the union of their columns. Of a table no more is held than where its columns are.

@@ -155,12 +155,6 @@ impl Tables<'_> {
         })
     }
 
-    /// The tables of `days`, one at a time: a year of them with all their columns would fill the memory.
-    pub(super) fn each(&self, days: &[Day]) -> impl Iterator<Item = Result<Snapshot, ExportError>> {
-        let tables = days.iter().map(|day| self.table(*day));
-        tables.filter_map(Result::transpose)
-    }
-
     /// What tells one answer from another, before its tables.
     fn tag(&self, ask: &Ask, days: &Days) -> blake3::Hasher {
         let mut tag = blake3::Hasher::new();

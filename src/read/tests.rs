@@ -113,7 +113,6 @@ impl World {
             open: Vec::new(),
             rules: rules(),
             zone: chrono_tz::Tz::UTC,
-            today,
             journal: &journal,
             changes: &Changes::default(),
             views: &views,

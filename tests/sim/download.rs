@@ -5,6 +5,7 @@ use crate::tables::{event_of, events_of, rectangle, unchanged};
 use crate::world::{Held, World, source};
 use rowhook::disk::{Disk as _, Open, read_range};
 use rowhook::event::Day;
+use rowhook::follow::Together;
 use rowhook::table::{Snapshot, SnapshotPart};
 use std::time::Duration;
 
@@ -34,7 +35,7 @@ impl World {
                 return Err("a download was not answered on a disk that works".into());
             }
         }
-        let Some(open) = given else {
+        let Some(Together { open, .. }) = given else {
             return Ok(false);
         };
         let table = open.into_iter().find(|table| table.day == day);

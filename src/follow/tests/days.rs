@@ -1,7 +1,9 @@
 //! Midnight, other rules, clocks.
 
 use super::*;
+use crate::event::Day;
 use crate::flatten::ColumnRules;
+use crate::follow::Together;
 use std::sync::Arc;
 
 #[test]
@@ -264,4 +266,40 @@ fn many_days_come_back_from_the_journal() {
         assert_eq!(world.with_rows(), whole, "without {lost}");
         world.kill();
     }
+}
+
+/// What a reader was given stays as of one moment, whatever day begins or ends before the rest is looked up.
+#[test]
+fn a_reader_at_midnight_sees_one_moment() {
+    let day = |text: &str| text.parse::<Day>().unwrap();
+    let mut world = World::new();
+    world.send("orders", r#"{"a":1}"#);
+    world.go_to("2026-11-23T23:59:59.900Z");
+    world.settle();
+    let ever = day("2000-01-01")..=day("2100-01-01");
+    let until = world.clock + std::time::Duration::from_secs(1000);
+    let ask = |world: &mut World| {
+        let handle = &world.follower.as_ref().unwrap().1;
+        let mut answer = handle.ask(name("orders"), ever.clone(), until).unwrap();
+        world.step();
+        answer.try_recv().unwrap()
+    };
+    let open =
+        |together: &Together| -> Vec<Day> { together.open.iter().map(|table| table.day).collect() };
+    let before = ask(&mut world);
+    world.go_to("2026-11-24T00:00:05.000Z");
+    world.send("orders", r#"{"a":2}"#);
+    world.settle();
+    assert_eq!(open(&before), [day("2026-11-23")]);
+    assert_eq!(before.days, [(day("2026-11-23"), true)].into());
+    assert_eq!(before.newest_with_rows(None), Some(day("2026-11-23")));
+    let after = ask(&mut world);
+    assert_eq!(open(&after), [day("2026-11-24")]);
+    let days = [(day("2026-11-23"), true), (day("2026-11-24"), true)];
+    assert_eq!(after.days, days.into());
+    assert_eq!(after.newest_with_rows(None), Some(day("2026-11-24")));
+    assert_eq!(
+        after.newest_with_rows(Some(day("2026-11-24"))),
+        Some(day("2026-11-23"))
+    );
 }

@@ -1,7 +1,7 @@
 //! Rows, columns that appear, requests that wait.
 
 use super::*;
-use crate::table::Snapshot;
+use crate::follow::Together;
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
 #[test]
@@ -52,7 +52,7 @@ fn rows_with_line_ends_and_quotes_become_wider() {
 }
 
 /// Asks for the day's table with all that is stored.
-fn ask(world: &mut World) -> oneshot::Receiver<Vec<Snapshot>> {
+fn ask(world: &mut World) -> oneshot::Receiver<Together> {
     let day = world.now.day(Tz::UTC);
     let until = world.clock + Duration::from_secs(10);
     let handle = &world.follower.as_ref().unwrap().1;
@@ -94,7 +94,7 @@ fn whoever_waits_forces_the_widening() {
     let mut answer = ask(&mut world);
     assert_eq!(answer.try_recv().err(), Some(TryRecvError::Empty));
     world.step();
-    let snapshots = answer.try_recv().unwrap();
+    let snapshots = answer.try_recv().unwrap().open;
     assert_eq!(snapshots.len(), 1);
     let names: Vec<&str> = snapshots[0]
         .columns
@@ -131,7 +131,7 @@ fn an_answer_has_every_row_stored_before_the_question() {
         assert!(world.step(), "no answer");
         steps += 1;
         match answer.try_recv() {
-            Ok(snapshots) => break snapshots,
+            Ok(together) => break together.open,
             Err(error) => assert_eq!(error, TryRecvError::Empty),
         }
     };

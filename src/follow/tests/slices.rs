@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::Day;
+use crate::follow::Together;
 use crate::follow::handle::Rebuilt;
 use crate::table::Snapshot;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,7 +14,7 @@ fn day(text: &str) -> Day {
     text.parse().unwrap()
 }
 
-fn ask(world: &World, source: &str) -> oneshot::Receiver<Vec<Snapshot>> {
+fn ask(world: &World, source: &str) -> oneshot::Receiver<Together> {
     let day = world.now.day(Tz::UTC);
     let until = world.clock + Duration::from_secs(10);
     let handle = &world.follower.as_ref().unwrap().1;
@@ -117,7 +118,7 @@ fn others_do_not_wait_for_a_large_table() {
         world.step();
         // In the same step, with every row.
         let is_remaking = std::fs::metadata(&file).unwrap().len() == edited;
-        let snapshots = answer.try_recv().expect("an answer");
+        let snapshots = answer.try_recv().expect("an answer").open;
         assert_eq!(rows(&snapshots), steps + 1);
         answered += usize::from(is_remaking);
         assert!(steps < 1000);
@@ -145,7 +146,7 @@ fn rows_come_while_it_is_made_anew() {
         world.step();
         assert!(answer.try_recv().is_err());
         while world.step() {}
-        assert_eq!(rows(&answer.try_recv().unwrap()), 26, "{steps}");
+        assert_eq!(rows(&answer.try_recv().unwrap().open), 26, "{steps}");
         world.assert_whole_with(&[theirs], &format!("{steps}"));
     }
 }
@@ -262,7 +263,7 @@ fn a_table_asked_for_is_made_in_many_steps() {
         world.send("other", &format!(r#"{{"n":{steps}}}"#));
         let mut answer = ask(&world, "other");
         world.step();
-        assert_eq!(rows(&answer.try_recv().unwrap()), steps);
+        assert_eq!(rows(&answer.try_recv().unwrap().open), steps);
         if steps == 20 {
             assert!(told.try_recv().is_err());
             world.send("orders", r#"{"n":"meanwhile"}"#);
