@@ -24,6 +24,7 @@ pub(super) fn has_tag(request: &HttpRequest, etag: &str) -> Option<bool> {
 pub(super) struct Validators {
     etag: String,
     modified_ms: i64,
+    is_dated: bool,
 }
 
 impl Validators {
@@ -31,6 +32,7 @@ impl Validators {
         Self {
             etag: export.etag.clone(),
             modified_ms: export.modified_ms,
+            is_dated: export.is_dated,
         }
     }
 
@@ -50,7 +52,11 @@ impl Validators {
         HttpDate::from(UNIX_EPOCH + Duration::from_secs(u64::try_from(shown.min(now)).unwrap_or(0)))
     }
 
-    fn is_dated(&self, date: &str) -> bool {
+    /// Whether `date` proves that somebody has this version.
+    fn is_of(&self, date: &str) -> bool {
+        if !self.is_dated {
+            return false;
+        }
         let Ok(date) = date.parse::<HttpDate>() else {
             return false;
         };
@@ -65,7 +71,7 @@ impl Validators {
             return same;
         }
         let text = |name| request.headers().get(name).and_then(|v| v.to_str().ok());
-        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_dated(date))
+        text(header::IF_MODIFIED_SINCE).is_some_and(|date| self.is_of(date))
     }
 }
 
@@ -85,7 +91,7 @@ pub(super) fn range_of(request: &HttpRequest, validators: &Validators, bytes: u6
         let holds = if condition.starts_with('"') {
             condition == validators.etag
         } else {
-            validators.is_dated(condition)
+            validators.is_of(condition)
         };
         if !holds {
             return Asked::Whole;

@@ -95,6 +95,9 @@ pub struct Export {
     pub etag: String,
     /// When the newest of its files changed last, in milliseconds since 1970.
     pub modified_ms: i64,
+    /// Whether that alone tells its versions apart: not where other days are meant tomorrow, nor where it is a header by the
+    /// configuration.
+    pub is_dated: bool,
     /// The name for the file that it is saved as.
     pub file_name: String,
 }
@@ -282,7 +285,10 @@ impl Tables<'_> {
         let mut plan = Plan::new(&self.rules.fingerprint(), file_name.to_owned());
         plan.header(self.rules.bom, names_of(columns.all()));
         plan.modified_ms = Timestamp::start_of(day, self.zone).millis();
-        Ok(plan.finish())
+        Ok(Export {
+            is_dated: false,
+            ..plan.finish()
+        })
     }
 
     /// What the file of a part is; of one that is open, what it is meant to be.
@@ -492,6 +498,7 @@ impl Plan {
             bytes,
             etag,
             modified_ms: self.modified_ms,
+            is_dated: true,
             file_name: self.file_name,
         }
     }

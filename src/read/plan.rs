@@ -71,7 +71,9 @@ impl Tables<'_> {
             |table: &Snapshot| table.parts.is_empty() && days.tables.contains(&table.day);
         let written = !self.open.iter().any(unwritten);
         if written && ask.is_plain() && matches!(ask.format, Format::Csv | Format::CsvGz) {
-            let export = self.plain(ask, days)?;
+            let mut export = self.plain(ask, days)?;
+            // The file of today is another one tomorrow, and changes after midnight.
+            export.is_dated &= ask.span.is_fixed() || ask.span == Span::Day(DayName::Today);
             return Ok(match ask.format {
                 Format::Csv => Answer::File(export),
                 _ => Answer::Stream(self.gzipped(export)),

@@ -1,5 +1,7 @@
 //! Conditions and ranges of downloads (RFC 9110, 13 and 14).
 
+use crate::commands::wait_closed;
+use crate::days::three_days;
 use crate::receiving::{is_problem, problem};
 use crate::server::{Answer, Headers, Place, Server, TOKEN};
 use std::time::Duration;
@@ -106,6 +108,43 @@ fn if_modified_since() {
     assert_eq!(server.post("{\"a\":3}").status, 200);
     assert_eq!(today(&server, &[("if-modified-since", date)]).status, 200);
     assert_eq!(today(&server, &part).status, 200);
+}
+
+/// Tomorrow these are other days, whose files may be as old; and a header alone is made by the configuration.
+#[test]
+fn what_means_other_days_tomorrow_is_not_known_by_its_date() {
+    let (_place, server) = three_days();
+    wait_closed(&server, 3);
+    std::thread::sleep(Duration::from_millis(2100));
+    let token = format!("Bearer {TOKEN}");
+    for (asked, is_dated) in [
+        ("orders/2020-01-04.csv", true),
+        ("orders.csv?from=2020-01-01&to=2020-01-04", true),
+        ("orders/today.csv", true),
+        ("orders/latest.csv", false),
+        ("orders/yesterday.csv", false),
+        ("orders.csv?from=-99999d&to=today", false),
+        ("orders.csv?from=2020-01-01&to=yesterday", false),
+        ("orders.csv?from=2020-01-03&to=2020-01-03", false),
+        ("quiet/today.csv", false),
+    ] {
+        let path = format!("/exports/{asked}");
+        let first = server.get(&path);
+        let date = first.header("last-modified").expect("a date");
+        let get = |headers: Headers| {
+            let all = [&[("authorization", token.as_str())], headers].concat();
+            server.get_with(&path, &all).status
+        };
+        let by_date = get(&[("if-modified-since", date)]);
+        assert_eq!(by_date, if is_dated { 304 } else { 200 }, "{asked}");
+        let part = get(&[("range", "bytes=0-4"), ("if-range", date)]);
+        assert_eq!(part, if is_dated { 206 } else { 200 }, "{asked}");
+        // The tag tells all of them.
+        let tag = etag(&first);
+        assert_eq!(get(&[("if-none-match", &tag)]), 304, "{asked}");
+        let part = get(&[("range", "bytes=0-4"), ("if-range", &tag)]);
+        assert_eq!(part, 206, "{asked}");
+    }
 }
 
 #[test]
