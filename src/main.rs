@@ -11,7 +11,6 @@ use rowhook::export::{self, ExportFailure};
 use rowhook::layout::Layout;
 use rowhook::serve::{self, Parts, Worker};
 use rowhook::verify::{self, ProgressLine};
-use std::collections::BTreeMap;
 use std::io::{
     BufReader, BufWriter, ErrorKind, IsTerminal as _, Stdout, Write as _, stderr, stdout,
 };
@@ -184,8 +183,8 @@ fn try_export(settings: &Settings, wanted: &cli::Export) -> Result<(), ExportFai
     let today = Timestamp::now().day(settings.timezone);
     let found = Found::open(&disk, &layout, &options)?;
     let source = settings.sources.get(&ask.source);
-    let views = source.map_or_else(BTreeMap::new, |source| source.views.clone());
-    let answer = found.answer(&ask, &views, today, settings.timezone)?;
+    let views = source.map(|source| &source.views);
+    let answer = found.answer(&ask, views, today, settings.timezone)?;
     let (mut chunks, total) = export::write::chunks(&disk, answer);
     let mut line = ProgressLine::new(stderr().is_terminal() && out.is_some());
     let mut tell = |bytes: u64| {

@@ -10,7 +10,7 @@ use crate::journal::record;
 use crate::journal::segment::Segment;
 use crate::journal::{Cursor, Shared};
 use crate::layout::{Layout, csv_of_name};
-use crate::read::export::Tables;
+use crate::read::export::{Tables, as_recorded};
 use crate::read::rows::records::Records;
 use crate::read::{Answer, Ask, Changes, DayName, Days, ExportError, Span};
 use crate::table::{Checkpoint, Snapshot};
@@ -95,7 +95,7 @@ impl<'a> Found<'a> {
     pub fn answer(
         &self,
         ask: &Ask,
-        views: &BTreeMap<String, View>,
+        views: Option<&BTreeMap<String, View>>,
         today: Day,
         zone: Tz,
     ) -> Result<Answer, ExportFailure> {
@@ -139,12 +139,18 @@ impl<'a> Found<'a> {
             earlier: newest(Some(from)),
             all: all.into_iter().collect(),
         };
+        let mut rules = self.rules(source);
+        if !self.options.sources.contains_key(source) {
+            let newest = days.all.last().copied();
+            rules = as_recorded(self.disk, self.layout, source, newest, &rules)
+                .map_err(ExportError::Io)?;
+        }
         let tables = Tables {
             disk: self.disk,
             layout: self.layout,
             source,
             open,
-            rules: self.rules(source),
+            rules,
             zone,
             journal: &self.journal,
             changes: &Changes::default(),

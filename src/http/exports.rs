@@ -9,13 +9,12 @@ use crate::disk::SharedDisk;
 use crate::engine::Engine;
 use crate::event::Day;
 use crate::read::ask::Format;
-use crate::read::export::Tables;
+use crate::read::export::{Tables, as_recorded};
 use crate::read::pieces::Pieces;
 use crate::read::{Answer, Ask, DayName, Days, Export, ExportError, Span, Stream};
 use actix_web::body::{BodyStream, SizedStream};
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
-use std::collections::BTreeMap;
 
 /// `GET /exports/{path}`
 pub async fn download(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
@@ -79,17 +78,22 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
             earlier: together.newest_with_rows(Some(from)),
             all: together.days.into_keys().collect(),
         };
-        let (none, configured) = (BTreeMap::new(), live.settings.sources.get(&source));
+        let configured = live.settings.sources.get(&source);
+        let mut rules = live.rules(&source);
+        if configured.is_none() {
+            let newest = days.all.last().copied();
+            rules = as_recorded(&engine.disk, &engine.layout, &source, newest, &rules)?;
+        }
         let tables = Tables {
             disk: &engine.disk,
             layout: &engine.layout,
             source: &source,
             open: together.open,
-            rules: live.rules(&source),
+            rules,
             zone: live.settings.timezone,
             journal: &engine.journal,
             changes: &engine.changes,
-            views: configured.map_or(&none, |source| &source.views),
+            views: configured.map(|source| &source.views),
         };
         tables.answer(&ask, &days)
     });

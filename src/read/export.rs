@@ -120,8 +120,27 @@ pub struct Tables<'a> {
     pub journal: &'a Arc<Shared>,
     /// What is known of files that somebody may have changed.
     pub changes: &'a Changes,
-    /// What can be made of the rows.
-    pub views: &'a BTreeMap<String, View>,
+    /// What can be made of the rows; none of a source that is not configured.
+    pub views: Option<&'a BTreeMap<String, View>>,
+}
+
+/// The rules for a header of a source that is not configured any more, of which `newest` is the newest day: with what its table
+/// remembers of the sender, over `others`, the rules of every source.
+///
+/// # Errors
+/// Whatever the disk answers.
+pub fn as_recorded(
+    disk: &SharedDisk,
+    layout: &Layout,
+    source: &SourceName,
+    newest: Option<Day>,
+    others: &Rules,
+) -> io::Result<Rules> {
+    let state = match newest {
+        Some(newest) => Checkpoint::load(disk, layout, source, newest)?,
+        None => None,
+    };
+    Ok(others.as_it_was(state.as_ref().map(|state| state.rules.as_str())))
 }
 
 impl Tables<'_> {

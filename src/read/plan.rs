@@ -168,7 +168,8 @@ impl Tables<'_> {
         text(&format!("{} {} {:?}", days.from, days.to, self.zone));
         text(env!("CARGO_PKG_VERSION"));
         text(&self.rules.fingerprint());
-        let view = ask.view.as_ref().and_then(|name| self.views.get(name));
+        let view = ask.view.as_ref();
+        let view = view.and_then(|name| self.views?.get(name));
         text(&format!("{view:?} {:?}", days.earlier));
         tag
     }
@@ -368,12 +369,19 @@ impl Tables<'_> {
         let Some(name) = &ask.view else {
             return Ok(table);
         };
-        let Some(view) = self.views.get(name) else {
-            let known = self.views.keys().map(String::as_str);
+        let Some(views) = self.views else {
+            return Err(AskError::NoViews {
+                name: name.clone(),
+                source_name: self.source.clone(),
+            }
+            .into());
+        };
+        let Some(view) = views.get(name) else {
+            let known = views.keys().map(String::as_str);
             return Err(AskError::NoSuchView {
                 name: name.clone(),
                 meant: nearest(name, known).map(str::to_owned),
-                known: self.views.keys().cloned().collect(),
+                known: views.keys().cloned().collect(),
             }
             .into());
         };

@@ -115,7 +115,7 @@ impl World {
             zone: chrono_tz::Tz::UTC,
             journal: &journal,
             changes: &Changes::default(),
-            views: &views,
+            views: Some(&views),
         };
         tables.answer(&ask, &days)
     }

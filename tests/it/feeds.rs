@@ -175,3 +175,42 @@ fn a_source_that_was_taken_out_keeps_its_columns() {
     assert_eq!(server.get(today).text(), before);
     assert_eq!(place.csv(), before);
 }
+
+/// What is not there yet has the header that it would have had, and views are gone with the configuration.
+#[test]
+fn a_source_that_was_taken_out_has_its_header_and_no_views() {
+    let place = Place::new();
+    let mut server = place.start();
+    server.post(r#"{"x":1,"user":{"custom_fields":{"Department":"Sales"}}}"#);
+    let range = "/exports/lessonly.csv?from=2019-01-01&to=2019-01-02";
+    let before = server.get(range).text().to_owned();
+    assert!(before.starts_with("received_at,user.ext_uid,"), "{before}");
+    assert_eq!(
+        server.get("/exports/lessonly/today.csv?view=best").status,
+        200
+    );
+    let answer = server.get("/exports/lessonly/today.csv?view=bets");
+    let detail = "there is no view \\\"bets\\\" (did you mean \\\"best\\\"?); there are \\\"best\\\", \\\"completed\\\", \\\"latest\\\", \\\"matrix\\\"";
+    let title = "There is no such view";
+    is_problem(&answer, &problem(404, "no-view", title, detail, ""));
+    assert!(server.stop().success());
+    let server = place.start_with("[sources.orders]");
+    assert_eq!(server.get(range).text(), before);
+    let answer = server.get("/exports/lessonly/today.csv?view=best");
+    let detail = "there is no view \\\"best\\\": lessonly is not in the configuration any more, and views are made there; \
+                  leave `view` out for all rows";
+    is_problem(&answer, &problem(404, "no-view", title, detail, ""));
+    let config = place.path().join("rowhook.toml");
+    let mut command = place.bare(&[]);
+    command.arg("export").arg("--output").arg(place.output());
+    command.arg("--config").arg(config).args([
+        "--source",
+        "lessonly",
+        "--from",
+        "2019-01-01",
+        "--to",
+        "2019-01-02",
+    ]);
+    let output = command.output().expect("a run");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), before);
+}

@@ -1,7 +1,7 @@
 //! Why nothing can be meant by what was asked, and what could be asked instead.
 
 use super::WhenError;
-use crate::event::Day;
+use crate::event::{Day, SourceName};
 
 /// Why there is no such export.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,6 +89,17 @@ pub enum AskError {
         meant: Option<String>,
         /// What there is.
         known: Vec<String>,
+    },
+    /// A view of a source that is not configured.
+    #[error(
+        "there is no view {name:?}: {source_name} is not in the configuration any more, and views are made there; leave \
+         `view` out for all rows"
+    )]
+    NoViews {
+        /// What was given.
+        name: String,
+        /// Whose.
+        source_name: SourceName,
     },
     /// A view that the source does not have.
     #[error("there is no view {name:?}{}; {}", perhaps(.meant.as_deref()), views(.known))]
