@@ -24,14 +24,17 @@ pub struct Column {
 }
 
 impl Column {
-    /// The name without what the guard added: that of the names it may have that looks like this one.
+    /// The name without what the guard added: that of the names it may have under `rules` that looks like this one.
     #[must_use]
-    pub fn title(&self) -> String {
-        if !self.name.contains('\'') {
+    pub fn title(&self, rules: &Rules) -> String {
+        if !rules.guard || !self.name.contains('\'') {
             return self.name.clone();
         }
         let (whole, wanted) = (self.path.whole(), self.path.wanted());
-        let names = wanted.into_iter().chain([whole]);
+        let chosen = rules.columns.as_ref();
+        let renamed = chosen.and_then(|chosen| chosen.renamed(&self.path, rules.preset));
+        let renamed = renamed.map(str::to_owned);
+        let names = renamed.into_iter().chain(wanted).chain([whole]);
         let numbered = |name: &String| {
             let number = self
                 .name

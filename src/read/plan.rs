@@ -305,7 +305,7 @@ impl Tables<'_> {
         let carried = self.carried(days.earlier)?;
         let columns = Columns::start(self.rules.clone(), &carried);
         let records = self.records(days.from, Seq(0));
-        let headings = headings_of(columns.all());
+        let headings = headings_of(columns.all(), &self.rules);
         let columns = DayColumns::Held(columns.all().to_vec().into());
         let rows = JournalDay::new(records, self.rules.clone(), columns, 0);
         Ok((headings, Box::new(rows)))
@@ -344,8 +344,9 @@ impl Tables<'_> {
                 } else {
                     shelf.closed(&table.columns, self.layout)
                 };
+                let headings = headings_of(&table.columns, &rules);
                 let rows = JournalDay::new(records, rules, columns, table.rows);
-                return Ok((headings_of(&table.columns), Box::new(rows)));
+                return Ok((headings, Box::new(rows)));
             }
             _ if edited => notes.push(format!(
                 "{}: somebody changed the CSV file of this day; shown as it is now",

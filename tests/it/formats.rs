@@ -254,3 +254,47 @@ fn who_has_it_already_is_told_so() {
     assert_ne!(before.header("etag"), after.header("etag"));
     assert!(after.text().ends_with("\"payload\":{\"new\":1}}\n"));
 }
+
+/// The `'` of the guard is for spreadsheets that read CSV: other forms have the name that was chosen.
+#[test]
+fn a_column_that_was_renamed_to_a_formula() {
+    let config = "[sources.orders.columns]\nrename = { a = \"=sum\", b = \"it's; =x\" }\n";
+    let (_place, server) = one_day(&[r#"{"a":1,"b":2}"#], config);
+    let day = "orders/2020-01-01";
+    let csv = get(&server, &format!("{day}.csv?columns='%3Dsum"));
+    assert_eq!(csv.text(), "'=sum\n1\n");
+    let lines = get(&server, &format!("{day}.jsonl?columns='%3Dsum"));
+    assert_eq!(lines.text(), "{\"=sum\":1}\n");
+    let book = get(&server, &format!("{day}.xlsx"));
+    let mut archive =
+        calamine::open_workbook_from_rs::<calamine::Xlsx<_>, _>(std::io::Cursor::new(&book.body))
+            .expect("a workbook");
+    let name = calamine::Reader::sheet_names(&archive)[0].clone();
+    let sheet = calamine::Reader::worksheet_range(&mut archive, &name).expect("a sheet");
+    let titles: Vec<String> = sheet
+        .rows()
+        .next()
+        .expect("a header")
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(titles, ["received_at", "event_id", "=sum", "it's; =x"]);
+}
+
+/// A day that was made without the guard is as it is; what is made of it now is made with the guard.
+#[test]
+fn a_name_from_before_the_guard() {
+    let (place, mut server) = one_day(&[r#"{"=x":"=1"}"#], "[csv]\nformula_guard = false\n");
+    wait_closed(&server, 1);
+    let day = "orders/2020-01-01.csv";
+    let plain = get(&server, day).text().to_owned();
+    assert!(plain.starts_with("received_at,event_id,=x\n"), "{plain}");
+    assert!(server.stop().success());
+    let server = place.start_with("[sources.orders]\n");
+    assert_eq!(get(&server, day).text(), plain);
+    for options in ["columns=%3Dx", "columns=%3Dx&profile=excel"] {
+        let text = get(&server, &format!("{day}?{options}")).text().to_owned();
+        let lines: Vec<&str> = text.trim_start_matches('\u{feff}').lines().collect();
+        assert_eq!(lines, ["'=x", "'=1"], "{options}");
+    }
+}

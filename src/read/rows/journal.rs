@@ -114,12 +114,12 @@ impl JournalDay {
     }
 }
 
-/// The headings of `columns`.
+/// The headings of `columns`, named by `rules`.
 #[must_use]
-pub fn headings_of(columns: &[Column]) -> Vec<Heading> {
+pub fn headings_of(columns: &[Column], rules: &Rules) -> Vec<Heading> {
     let heading = |column: &Column| Heading {
         name: column.name.clone(),
-        title: column.title(),
+        title: column.title(rules),
         is_id: column.path.is_id(),
     };
     columns.iter().map(heading).collect()

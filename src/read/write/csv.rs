@@ -60,7 +60,8 @@ impl Csv {
             if nth > 0 {
                 out.push(self.style.delimiter());
             }
-            write_text(heading.name.as_bytes(), false, out);
+            // A day that was made without the guard has names without it.
+            write_text(heading.name.as_bytes(), self.style.guard(), out);
         }
         out.extend_from_slice(self.style.line_end());
     }
@@ -101,6 +102,12 @@ impl Style {
         match self {
             Self::Plain { .. } => b',',
             Self::Excel { delimiter, .. } => delimiter.byte(),
+        }
+    }
+
+    fn guard(self) -> bool {
+        match self {
+            Self::Plain { guard, .. } | Self::Excel { guard, .. } => guard,
         }
     }
 
