@@ -119,13 +119,13 @@ impl Look<'_> {
     pub fn at(&mut self, source: &SourceName, day: Day, parts: &[PartState]) -> io::Result<Files> {
         let mut worst = Files::Whole;
         for (number, part) in (1..).zip(parts) {
-            worst = worst.max(self.file(self.layout.csv(source, day, number), part)?);
+            worst = worst.max(self.file(&self.layout.csv(source, day, number), part)?);
         }
         Ok(worst)
     }
 
-    fn file(&mut self, path: PathBuf, part: &PartState) -> io::Result<Files> {
-        let Some(now) = self.disk.stat(&path)? else {
+    fn file(&mut self, path: &Path, part: &PartState) -> io::Result<Files> {
+        let Some(now) = self.disk.stat(path)? else {
             return Ok(Files::Missing);
         };
         if now == part.stat {
@@ -134,13 +134,13 @@ impl Look<'_> {
         if now.bytes != part.bytes {
             return Ok(Files::Edited);
         }
-        if self.changes.known(&path, now, part).is_none() {
+        if self.changes.known(path, now, part).is_none() {
             if self.read_bytes + now.bytes > READ_MAX {
                 return Ok(Files::Touched);
             }
             self.read_bytes += now.bytes;
         }
-        let same = self.changes.is_same(self.disk, &path, now, part)?;
+        let same = self.changes.is_same(self.disk, path, now, part)?;
         Ok(if same { Files::Whole } else { Files::Edited })
     }
 }

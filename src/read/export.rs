@@ -256,19 +256,16 @@ impl Tables<'_> {
             bom |= table.bom;
             for part in &table.parts {
                 let columns = &table.columns[..part.state.columns];
-                let (now, places) = match self.unchanged(&table, part)? {
-                    Some(modified_ns) => {
-                        let start = header_of(table.bom, names_of(columns)).len() as u64;
-                        let places = union.add(names_of(columns));
-                        (Now::Ours { start, modified_ns }, places)
-                    }
-                    None => {
-                        let Edited {
-                            names, modified_ns, ..
-                        } = Edited::open(self.disk, &part.path)?;
-                        let places = union.add(names.iter().map(String::as_str));
-                        (Now::Edited { modified_ns }, places)
-                    }
+                let (now, places) = if let Some(modified_ns) = self.unchanged(&table, part)? {
+                    let start = header_of(table.bom, names_of(columns)).len() as u64;
+                    let places = union.add(names_of(columns));
+                    (Now::Ours { start, modified_ns }, places)
+                } else {
+                    let Edited {
+                        names, modified_ns, ..
+                    } = Edited::open(self.disk, &part.path)?;
+                    let places = union.add(names.iter().map(String::as_str));
+                    (Now::Edited { modified_ns }, places)
                 };
                 found.push((part.clone(), now, Places::of(places)));
             }

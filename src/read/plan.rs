@@ -285,12 +285,12 @@ impl Tables<'_> {
         days: &Days,
         tag: &mut blake3::Hasher,
     ) -> Result<(Box<dyn Table>, Vec<String>), ExportError> {
-        let (mut notes, mut shelf) = (Vec::new(), Shelf::default());
+        let (mut notes, mut columns) = (Vec::new(), Shelf::default());
         let mut all = Joining::default();
         for table in self.each(&days.tables) {
             let table = table?;
             self.tell(tag, &table);
-            let (headings, part) = self.typed(&table, &mut shelf, &mut notes)?;
+            let (headings, part) = self.typed(&table, &mut columns, &mut notes)?;
             all.add(headings, part);
         }
         if all.is_empty() {
@@ -315,7 +315,7 @@ impl Tables<'_> {
     fn typed(
         &self,
         table: &Snapshot,
-        shelf: &mut Shelf,
+        held: &mut Shelf,
         notes: &mut Vec<String>,
     ) -> Result<Typed, ExportError> {
         let records = self.records(table.day, table.seq);
@@ -342,7 +342,7 @@ impl Tables<'_> {
                 let columns = if is_open {
                     DayColumns::Held(table.columns.clone())
                 } else {
-                    shelf.closed(&table.columns, self.layout)
+                    held.closed(&table.columns, self.layout)
                 };
                 let headings = headings_of(&table.columns, &rules);
                 let rows = JournalDay::new(records, rules, columns, table.rows);
