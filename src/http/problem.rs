@@ -160,9 +160,6 @@ impl Problem {
             Self::TooManyAttempts => (429, "attempts", "Too many wrong secrets"),
             Self::Rate { .. } => (429, "rate", "Too many requests"),
             Self::Ask(AskError::NoSuch) => (404, "no-such-export", "There is no such export"),
-            Self::Ask(AskError::NoSuchView { .. } | AskError::NoViews { .. }) => {
-                (404, "no-view", "There is no such view")
-            }
             Self::Ask(_) | Self::Export(ExportError::Ask(_)) => {
                 (400, "parameter", "A parameter cannot be used")
             }

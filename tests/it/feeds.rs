@@ -191,15 +191,15 @@ fn a_source_that_was_taken_out_has_its_header_and_no_views() {
     );
     let answer = server.get("/exports/lessonly/today.csv?view=bets");
     let detail = "there is no view \\\"bets\\\" (did you mean \\\"best\\\"?); there are \\\"best\\\", \\\"completed\\\", \\\"latest\\\", \\\"matrix\\\"";
-    let title = "There is no such view";
-    is_problem(&answer, &problem(404, "no-view", title, detail, ""));
+    let title = "A parameter cannot be used";
+    is_problem(&answer, &problem(400, "parameter", title, detail, ""));
     assert!(server.stop().success());
     let server = place.start_with("[sources.orders]");
     assert_eq!(server.get(range).text(), before);
     let answer = server.get("/exports/lessonly/today.csv?view=best");
     let detail = "there is no view \\\"best\\\": lessonly is not in the configuration any more, and views are made there; \
                   leave `view` out for all rows";
-    is_problem(&answer, &problem(404, "no-view", title, detail, ""));
+    is_problem(&answer, &problem(400, "parameter", title, detail, ""));
     let config = place.path().join("rowhook.toml");
     let mut command = place.bare(&[]);
     command.arg("export").arg("--output").arg(place.output());
