@@ -7,19 +7,20 @@
 mod load;
 
 use std::env;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 
-use load::event;
 use load::generator::Histogram;
+use load::link::Link;
 use load::process::{self, Server};
+use load::steady::Steady;
 
 /// Measures deliveries with and without others that misbehave.
 #[derive(Parser)]
@@ -74,16 +75,20 @@ fn measure(options: &Options) -> io::Result<()> {
     command.arg("--config").arg(&config);
     let server = Server::start(command, &dir.path().join("output"), &dir.path().join("log"))?;
     let addr = server.addr();
-    let next = AtomicU64::new(0);
+    let steady = Steady::new(
+        addr,
+        options.connections,
+        Duration::from_millis(options.pause),
+    );
     let (mut calm, mut among) = (Histogram::default(), Histogram::default());
     println!("round  others     events/s   p50 µs    p99 µs  p99.9 µs    max µs");
     // The first is for warming up.
-    deliver(addr, options, &next)?;
+    deliver(&steady, options)?;
     for round in 1..=options.rounds {
-        let alone = deliver(addr, options, &next)?;
+        let alone = deliver(&steady, options)?;
         tell(&round.to_string(), "nobody", &alone, options.seconds);
         calm.merge(&alone);
-        let beset = with_others(addr, options, || deliver(addr, options, &next))?;
+        let beset = with_others(addr, options, || deliver(&steady, options))?;
         tell(&round.to_string(), "all", &beset, options.seconds);
         among.merge(&beset);
     }
@@ -108,40 +113,9 @@ fn tell(round: &str, others: &str, times: &Histogram, seconds: u64) {
 }
 
 /// Delivers from all connections for as long as a turn takes.
-fn deliver(addr: SocketAddr, options: &Options, next: &AtomicU64) -> io::Result<Histogram> {
+fn deliver(steady: &Steady, options: &Options) -> io::Result<Histogram> {
     let until = Instant::now() + Duration::from_secs(options.seconds);
-    let pause = Duration::from_millis(options.pause);
-    let one = || -> io::Result<Histogram> {
-        let mut link = Link::open(addr)?;
-        let mut times = Histogram::default();
-        let mut body = Vec::new();
-        while Instant::now() < until {
-            body.clear();
-            event::lessonly(next.fetch_add(1, Ordering::Relaxed), &mut body);
-            let began = Instant::now();
-            let status = link.post(&body)?;
-            times.record(began.elapsed().as_micros());
-            if status != 200 {
-                return Err(io::Error::other(format!(
-                    "a delivery was answered {status}"
-                )));
-            }
-            thread::sleep(pause);
-        }
-        Ok(times)
-    };
-    thread::scope(|scope| {
-        let links: Vec<_> = (0..options.connections).map(|_| scope.spawn(one)).collect();
-        let mut all = Histogram::default();
-        for link in links {
-            all.merge(
-                &link
-                    .join()
-                    .map_err(|_| io::Error::other("a thread died"))??,
-            );
-        }
-        Ok(all)
-    })
+    steady.deliver(&|| Instant::now() < until)
 }
 
 /// Does `work` while the others are there.
@@ -191,58 +165,4 @@ fn with_others<T>(
     // The server hears of it, too.
     thread::sleep(Duration::from_millis(500));
     outcome
-}
-
-/// A connection that is kept.
-struct Link {
-    stream: BufReader<TcpStream>,
-    request: Vec<u8>,
-}
-
-impl Link {
-    fn open(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(addr)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-        Ok(Self {
-            // Small: there are thousands.
-            stream: BufReader::with_capacity(1024, stream),
-            request: Vec::new(),
-        })
-    }
-
-    /// Delivers `body` and gives the status of the answer.
-    fn post(&mut self, body: &[u8]) -> io::Result<u16> {
-        let mut request = std::mem::take(&mut self.request);
-        request.clear();
-        write!(
-            request,
-            "POST /hooks/lessonly HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n",
-            body.len()
-        )?;
-        request.extend_from_slice(body);
-        let status = self.ask(&request);
-        self.request = request;
-        status
-    }
-
-    fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
-        self.stream.get_mut().write_all(request)?;
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        let status = line.get(9..12).and_then(|code| code.parse().ok());
-        let status = status.ok_or(io::ErrorKind::UnexpectedEof)?;
-        let mut length = 0;
-        while line != "\r\n" {
-            line.clear();
-            if self.stream.read_line(&mut line)? == 0 {
-                return Err(io::ErrorKind::UnexpectedEof.into());
-            }
-            if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.trim().parse().map_err(io::Error::other)?;
-            }
-        }
-        self.stream.read_exact(&mut vec![0; length])?;
-        Ok(status)
-    }
 }

@@ -3,6 +3,9 @@
 //! `cargo bench --bench views`. Each case runs in a process of its own, so that its peak is its own; the events are made
 //! up while they are read. What a case gives is held against the same made with everything in memory.
 
+mod load;
+
+use load::scores::{Score, Scores};
 use rowhook::event::{Preset, View};
 use rowhook::flatten::Kind;
 use rowhook::read::rows::{Heading, Row, Rows, Table};
@@ -44,42 +47,13 @@ const COLUMNS: [&str; 9] = [
 /// Events that are made up while they are read.
 struct Events {
     headings: Vec<Heading>,
-    count: u64,
-    learners: u64,
-    lessons: u64,
+    scores: Scores,
     passes: AtomicU32,
 }
 
 struct Made {
-    count: u64,
-    learners: u64,
-    lessons: u64,
+    scores: Scores,
     next: u64,
-}
-
-/// What an event says.
-struct Event {
-    learner: u64,
-    lesson: u64,
-    score: u64,
-}
-
-impl Made {
-    fn event(&self, number: u64) -> Event {
-        // SplitMix64: any number gives bits that look like chance.
-        let mut bits = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^= bits >> 31;
-        Event {
-            learner: match self.learners {
-                0 => number,
-                learners => bits % learners,
-            },
-            lesson: (bits >> 24) % self.lessons,
-            score: (bits >> 48) % 101,
-        }
-    }
 }
 
 impl Table for Events {
@@ -102,18 +76,18 @@ impl Events {
         };
         Self {
             headings: COLUMNS.map(heading).into(),
-            count,
-            learners,
-            lessons,
+            scores: Scores {
+                count,
+                learners,
+                lessons,
+            },
             passes: AtomicU32::new(0),
         }
     }
 
     fn made(&self) -> Made {
         Made {
-            count: self.count,
-            learners: self.learners,
-            lessons: self.lessons,
+            scores: self.scores,
             next: 0,
         }
     }
@@ -122,14 +96,14 @@ impl Events {
 impl Rows for Made {
     fn next(&mut self, row: &mut Row) -> io::Result<bool> {
         row.clear();
-        if self.next == self.count {
+        if self.next == self.scores.count {
             return Ok(false);
         }
-        let Event {
+        let Score {
             learner,
             lesson,
-            score,
-        } = self.event(self.next);
+            percent,
+        } = self.scores.score(self.next);
         let second = self.next % 86_400;
         let cells = [
             (0, Kind::Text, format!("2026-11-23T00:00:{second:05}Z")),
@@ -138,7 +112,7 @@ impl Rows for Made {
             (3, Kind::Text, format!("learner{learner}@example.com")),
             (4, Kind::Text, lesson.to_string()),
             (5, Kind::Text, format!("Lesson number {lesson}")),
-            (6, Kind::Number, score.to_string()),
+            (6, Kind::Number, percent.to_string()),
             (7, Kind::Text, format!("2026-11-23T00:00:{second:05}Z")),
             (8, Kind::Text, format!("{:032x}", self.next)),
         ];
@@ -199,16 +173,23 @@ fn child(name: &str, count: u64, learners: u64, lessons: u64) {
 fn naive(name: &str, events: &Events) -> Digest {
     let mut digest = Digest::default();
     if name == "matrix" {
-        naive_matrix(events, &mut digest);
+        let mut is_header = true;
+        events.scores.matrix(&mut |row| {
+            // A heading stands for itself, a cell also for its column.
+            digest.add(row.iter().map(|(column, text)| {
+                let column = if is_header { 0 } else { *column };
+                (column, text.as_bytes())
+            }));
+            is_header = false;
+        });
         return digest;
     }
     digest.add(COLUMNS.iter().map(|name| (0, name.as_bytes())));
-    let made = events.made();
     let mut of_key: HashMap<(u64, u64), (u64, u64)> = HashMap::new();
-    for number in 0..events.count {
-        let event = made.event(number);
-        let rank = if name == "best" { event.score } else { 0 };
-        let best = of_key.entry((event.learner, event.lesson)).or_default();
+    for number in 0..events.scores.count {
+        let score = events.scores.score(number);
+        let rank = if name == "best" { score.percent } else { 0 };
+        let best = of_key.entry((score.learner, score.lesson)).or_default();
         *best = (*best).max((rank, number));
     }
     let mut numbers: Vec<u64> = of_key.into_values().map(|(_, number)| number).collect();
@@ -221,58 +202,6 @@ fn naive(name: &str, events: &Events) -> Digest {
         digest.add(row.cells().map(|(column, _, text)| (column, text)));
     }
     digest
-}
-
-fn naive_matrix(events: &Events, digest: &mut Digest) {
-    const SHOWN: usize = 3;
-    const LESSONS_MAX: usize = 16_384 - SHOWN - 1;
-    let made = events.made();
-    let (mut learners, mut lessons) = (Vec::new(), Vec::new());
-    let mut lesson_of: HashMap<u64, usize> = HashMap::new();
-    let mut learner_of: HashMap<u64, usize> = HashMap::new();
-    let mut others: Vec<u64> = Vec::new();
-    let mut cells: HashMap<(usize, usize), u64> = HashMap::new();
-    for number in 0..events.count {
-        let event = made.event(number);
-        let learner = *learner_of.entry(event.learner).or_insert_with(|| {
-            learners.push(event.learner);
-            others.push(0);
-            learners.len() - 1
-        });
-        let lesson = *lesson_of.entry(event.lesson).or_insert_with(|| {
-            lessons.push(event.lesson);
-            lessons.len() - 1
-        });
-        if lesson < LESSONS_MAX {
-            cells.insert((learner, lesson), event.score);
-        } else {
-            others[learner] += 1;
-        }
-    }
-    let mut names: Vec<String> = ["user.name", "user.email", "user.id"]
-        .map(String::from)
-        .into();
-    let titles = lessons.iter().take(LESSONS_MAX);
-    names.extend(titles.map(|lesson| format!("Lesson number {lesson}")));
-    if lessons.len() > LESSONS_MAX {
-        names.push("others".into());
-    }
-    digest.add(names.iter().map(|name| (0, name.as_bytes())));
-    let last = names.len() - 1;
-    for (nth, learner) in learners.iter().enumerate() {
-        let mut row = vec![
-            (0, format!("Learner {learner}")),
-            (1, format!("learner{learner}@example.com")),
-            (2, learner.to_string()),
-        ];
-        let columns = 0..lessons.len().min(LESSONS_MAX);
-        let scores = columns.filter_map(|lesson| Some((lesson, cells.get(&(nth, lesson))?)));
-        row.extend(scores.map(|(lesson, score)| (SHOWN + lesson, score.to_string())));
-        if others[nth] > 0 {
-            row.push((last, others[nth].to_string()));
-        }
-        digest.add(row.iter().map(|(column, text)| (*column, text.as_bytes())));
-    }
 }
 
 /// A figure of this process, in KiB.

@@ -10,7 +10,10 @@
 pub mod download;
 pub mod event;
 pub mod generator;
+pub mod link;
 pub mod process;
 pub mod round;
+pub mod scores;
+pub mod steady;
 pub mod table;
 pub mod unsynced;

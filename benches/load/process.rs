@@ -33,6 +33,8 @@ pub struct Server {
 pub struct Usage {
     /// User and system time, in steps of 10 ms.
     pub cpu_seconds: f64,
+    /// That of children that ended and were waited for.
+    pub children_cpu_seconds: f64,
     pub rss_bytes: u64,
     pub rss_peak_bytes: u64,
 }
@@ -116,6 +118,15 @@ impl Server {
         usage(&self.child.id().to_string())
     }
 
+    /// Lets the peak of its memory begin anew, at what it has now.
+    ///
+    /// # Errors
+    ///
+    /// When the process is gone, or there is no such `/proc`.
+    pub fn forget_peak(&self) -> io::Result<()> {
+        fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5")
+    }
+
     /// SIGTERM, and waits for its end.
     ///
     /// # Errors
@@ -168,19 +179,29 @@ pub fn usage(pid: &str) -> io::Result<Usage> {
             .map_or(0, |kib| kib * 1024)
     };
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name, in brackets, may hold anything; after it come fields 3 and on, of which 14 and 15 are user and system time.
+    // The name, in brackets, may hold anything; after it come fields 3 and on, of which 14 and 15 are user and system time,
+    // 16 and 17 those of children that were waited for.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
-    let ticks: u32 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u32>().ok())
-        .sum();
+    let seconds = |first: usize| {
+        let two = fields.split_whitespace().skip(first - 3).take(2);
+        let ticks: u32 = two.filter_map(|field| field.parse::<u32>().ok()).sum();
+        f64::from(ticks) / f64::from(TICKS_PER_SECOND)
+    };
     Ok(Usage {
-        cpu_seconds: f64::from(ticks) / f64::from(TICKS_PER_SECOND),
+        cpu_seconds: seconds(14),
+        children_cpu_seconds: seconds(16),
         rss_bytes: bytes("VmRSS:"),
         rss_peak_bytes: bytes("VmHWM:"),
     })
+}
+
+/// The processor time of the calling thread, in steps of 10 ms.
+///
+/// # Errors
+///
+/// When there is no `/proc`.
+pub fn thread_cpu_seconds() -> io::Result<f64> {
+    Ok(usage("thread-self")?.cpu_seconds)
 }
 
 fn tail(log: &Path) -> String {

@@ -114,8 +114,7 @@ pub fn measure(round: &Round<'_>) -> Result<Column, Box<dyn Error>> {
         round.check_records(caught_up(&server)?, day, &mut column)?;
         let asked = Instant::now();
         let download = download::get(server.addr(), EXPORT, TOKEN)?;
-        let length = download.length;
-        download.discard()?;
+        let length = download.discard()?;
         let seconds = asked.elapsed().as_secs_f64();
         column.add("download, s", 3, seconds);
         column.add("download, MB/s", 0, float(length) / MB / seconds);
