@@ -51,3 +51,4 @@ mod tls;
 mod verify;
 mod verify_many;
 mod wide;
+mod workbooks;

@@ -103,13 +103,94 @@ pub fn carried(rules: &Rules, start: &[Column], events: &[Event]) -> Vec<Column>
     carried
 }
 
+/// What the sender sent for a cell, by which a workbook tells what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    Number,
+    Truth,
+    /// Also that of an array, and of what rowhook adds.
+    Text,
+}
+
+/// The table as a workbook has it: of each column the title and whether it holds ids, and of each row the cells that are not
+/// empty, with their columns. Nothing is guarded there; but that two names would be one for the guard counts there too.
+pub struct Workbook {
+    pub titles: Vec<(String, bool)>,
+    pub rows: Vec<Vec<(usize, Sent, String)>>,
+}
+
+pub fn workbook(rules: &Rules, start: &[Column], events: &[Event]) -> Workbook {
+    let (sheet, events) = placed(rules, start, events);
+    let plain = Rules {
+        guard: false,
+        ..rules.clone()
+    };
+    let rows = events.iter().map(|(event, leaves)| {
+        let mut row = Vec::new();
+        for (at, slot) in sheet.slots.iter().enumerate() {
+            let sent = match slot {
+                Slot::Leaf(wanted) => leaves.iter().find(|(column, _)| column == wanted).map_or(
+                    Sent::Text,
+                    |(_, value)| match value {
+                        Value::Number(_) => Sent::Number,
+                        Value::Bool(_) => Sent::Truth,
+                        _ => Sent::Text,
+                    },
+                ),
+                _ => Sent::Text,
+            };
+            let text = cell_of(&plain, &sheet, slot, event, leaves);
+            if !text.is_empty() {
+                row.push((at, sent, text));
+            }
+        }
+        row
+    });
+    let rows = rows.collect();
+    let titles = sheet.titles.iter().zip(&sheet.slots);
+    let titles = titles.map(|(title, slot)| {
+        let is_id = match slot {
+            Slot::ReceivedAt | Slot::More => false,
+            Slot::EventId => true,
+            Slot::Leaf(column) => is_id(&column.path.join(".")),
+        };
+        (title.clone(), is_id)
+    });
+    Workbook {
+        titles: titles.collect(),
+        rows,
+    }
+}
+
+/// Whether the last word of a field's name is one for ids.
+fn is_id(name: &str) -> bool {
+    let words = name.split(['.', '_', '-', ' ']);
+    let last = words.last().unwrap_or_default().to_lowercase();
+    ["id", "uid", "uuid", "guid"].contains(&last.as_str())
+}
+
 fn sheet(rules: &Rules, start: &[Column], events: &[Event]) -> (Sheet, Vec<Vec<String>>) {
-    let events: Vec<(&Event, Vec<(Column, Value)>)> = events
+    let (sheet, events) = placed(rules, start, events);
+    // A column never goes away and never moves, so that the final ones serve for all rows.
+    let rows = events.iter().map(|(event, leaves)| {
+        let slots = sheet.slots.iter();
+        slots
+            .map(|slot| cell_of(rules, &sheet, slot, event, leaves))
+            .collect()
+    });
+    let rows = rows.collect();
+    (sheet, rows)
+}
+
+/// An event, and what it has for which columns.
+type Placed<'e> = (&'e Event, Vec<(Column, Value)>);
+
+/// The columns that the events give, and the events taken apart.
+fn placed<'e>(rules: &Rules, start: &[Column], events: &'e [Event]) -> (Sheet, Vec<Placed<'e>>) {
+    let events: Vec<Placed> = events
         .iter()
         .map(|event| (event, leaves(rules, &parse(&event.payload))))
         .collect();
-
-    // First all the columns …
     let mut sheet = Sheet::new(rules);
     for column in start {
         let column = Column {
@@ -133,29 +214,31 @@ fn sheet(rules: &Rules, start: &[Column], events: &[Event]) -> (Sheet, Vec<Vec<S
             } else if !sheet.slots.contains(&Slot::More) {
                 sheet.slots.push(Slot::More);
                 sheet.header.push("more".to_owned());
+                sheet.titles.push("more".to_owned());
             }
         }
     }
+    (sheet, events)
+}
 
-    // … then all the cells. A column never goes away and never moves, so that the final ones serve for all rows.
-    let rows = events
-        .iter()
-        .map(|(event, leaves)| {
-            let cell_of = |slot: &Slot| match slot {
-                Slot::ReceivedAt => event.received_at.clone(),
-                Slot::EventId => event.id.clone(),
-                Slot::Leaf(wanted) => leaves
-                    .iter()
-                    .find(|(column, _)| column == wanted)
-                    .map_or(String::new(), |(_, value)| {
-                        cell(rules, &arrays_rule(rules, &wanted.path), value)
-                    }),
-                Slot::More => more_cell(rules, &sheet, leaves),
-            };
-            sheet.slots.iter().map(cell_of).collect()
-        })
-        .collect();
-    (sheet, rows)
+fn cell_of(
+    rules: &Rules,
+    sheet: &Sheet,
+    slot: &Slot,
+    event: &Event,
+    leaves: &[(Column, Value)],
+) -> String {
+    match slot {
+        Slot::ReceivedAt => event.received_at.clone(),
+        Slot::EventId => event.id.clone(),
+        Slot::Leaf(wanted) => leaves
+            .iter()
+            .find(|(column, _)| column == wanted)
+            .map_or(String::new(), |(_, value)| {
+                cell(rules, &arrays_rule(rules, &wanted.path), value)
+            }),
+        Slot::More => more_cell(rules, sheet, leaves),
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------- columns
@@ -196,6 +279,8 @@ enum Slot {
 struct Sheet {
     slots: Vec<Slot>,
     header: Vec<String>,
+    /// The names before the guard.
+    titles: Vec<String>,
 }
 
 impl Sheet {
@@ -209,6 +294,7 @@ impl Sheet {
         let mut sheet = Sheet {
             slots: Vec::new(),
             header: Vec::new(),
+            titles: Vec::new(),
         };
         for &name in pinned {
             let own = match name {
@@ -219,6 +305,7 @@ impl Sheet {
             if let Some(slot) = own {
                 sheet.slots.push(slot);
                 sheet.header.push(name.to_owned());
+                sheet.titles.push(name.to_owned());
                 continue;
             }
             let documented: Vec<String> = name.split('.').map(str::to_owned).collect();
@@ -244,12 +331,14 @@ impl Sheet {
     }
 
     fn add(&mut self, rules: &Rules, column: &Column) {
-        let name = self.free_name(rules, &column.path);
+        let (title, name) = self.free_name(rules, &column.path);
         self.slots.push(Slot::Leaf(column.clone()));
         self.header.push(name);
+        self.titles.push(title);
     }
 
-    fn free_name(&self, rules: &Rules, path: &[String]) -> String {
+    /// The first name that is free once it is guarded: before the guard, and after.
+    fn free_name(&self, rules: &Rules, path: &[String]) -> (String, String) {
         let names = names_of(rules, path);
         let renamed = rules
             .choice
@@ -264,8 +353,8 @@ impl Sheet {
         [first, whole.clone()]
             .into_iter()
             .chain(numbered)
-            .map(|name| guarded(rules, &name))
-            .find(|name| !RESERVED.contains(&name.as_str()) && !self.header.contains(name))
+            .map(|name| (name.clone(), guarded(rules, &name)))
+            .find(|(_, name)| !RESERVED.contains(&name.as_str()) && !self.header.contains(name))
             .expect("the numbers do not run out")
     }
 }

@@ -4,6 +4,7 @@ mod cells;
 mod limits;
 mod random;
 mod streaming;
+mod wanted;
 
 use super::*;
 use crate::event::Timestamp;

@@ -1,88 +1,18 @@
 //! Tables made from a seed, read again and held cell by cell against what
 //! other people's parsers make of the same text.
 
+use super::wanted::Found;
 use super::*;
-use chrono::{DateTime, NaiveDate, Timelike as _};
-
-/// What a reader should find.
-#[derive(Debug, PartialEq)]
-enum Found {
-    Nothing,
-    Number(f64),
-    /// Thousandths of a second since 1899-12-30.
-    Date(i64),
-    Text(String),
-}
-
-/// A decimal number as sign, digits without zeros at the ends, and the power of ten behind them.
-fn decimal(text: &str) -> Option<(bool, String, i128)> {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits = format!("{}{fraction}", whole.trim_start_matches('-'));
-    let kept = digits.trim_end_matches('0');
-    let power = exponent.trim_start_matches('+').parse::<i128>().ok()?;
-    let power = power - fraction.len() as i128 + (digits.len() - kept.len()) as i128;
-    Some((
-        text.starts_with('-'),
-        kept.trim_start_matches('0').to_owned(),
-        power,
-    ))
-}
-
-/// A number is one if fifteen digits of the double are what was sent.
-fn wanted_number(text: &str) -> Option<f64> {
-    serde_json::from_str::<Box<serde_json::value::RawValue>>(text)
-        .ok()
-        .filter(|raw| {
-            raw.get() == text && text.starts_with(|c: char| c == '-' || c.is_ascii_digit())
-        })?;
-    let value: f64 = text.parse().ok()?;
-    if decimal(text).is_some_and(|d| d.1.is_empty()) {
-        return Some(0.0);
-    }
-    let same = value.is_normal()
-        && value.abs() < 1e308
-        && decimal(text)? == decimal(&format!("{value:.14e}"))?;
-    same.then_some(value)
-}
-
-fn wanted_date(text: &str, zone: Tz) -> Option<i64> {
-    let moment = DateTime::parse_from_rfc3339(text).ok()?;
-    let local = moment.with_timezone(&zone).naive_local();
-    let day = |y, m, d| NaiveDate::from_ymd_opt(y, m, d).unwrap();
-    let in_range = (day(1900, 3, 1)..=day(9999, 12, 31)).contains(&local.date());
-    let since = local - day(1899, 12, 30).and_hms_opt(0, 0, 0).unwrap();
-    (in_range && local.nanosecond() < 1_000_000_000).then(|| since.num_milliseconds())
-}
 
 fn wanted(cell: Option<&(usize, Kind, Vec<u8>)>, is_id: bool, zone: Tz) -> Found {
     let Some((_, kind, bytes)) = cell else {
         return Found::Nothing;
     };
-    let text = String::from_utf8_lossy(bytes).into_owned();
-    let number = (*kind == Kind::Number && !is_id)
-        .then(|| wanted_number(&text))
-        .flatten();
-    let date = (*kind == Kind::Text && !is_id)
-        .then(|| wanted_date(&text, zone))
-        .flatten();
-    match (number, date) {
-        (Some(number), _) => Found::Number(number),
-        (_, Some(date)) => Found::Date(date),
-        _ => Found::Text(text),
-    }
-}
-
-fn found(cell: Option<&Data>) -> Found {
-    match cell {
-        None | Some(Data::Empty) => Found::Nothing,
-        Some(Data::String(text)) => Found::Text(text.clone()),
-        Some(Data::Float(number)) => Found::Number(*number),
-        #[expect(clippy::cast_precision_loss, reason = "fifteen digits fit")]
-        Some(Data::Int(number)) => Found::Number(*number as f64),
-        #[expect(clippy::cast_possible_truncation, reason = "no date is so far")]
-        Some(Data::DateTime(date)) => Found::Date((date.as_f64() * 86_400_000.0).round() as i64),
-        Some(other) => panic!("{other:?}"),
+    let text = String::from_utf8_lossy(bytes);
+    match kind {
+        Kind::Number if !is_id => Found::of_number(&text),
+        Kind::Text if !is_id => Found::of_text(&text, zone),
+        _ => Found::Text(text.into_owned()),
     }
 }
 
@@ -241,7 +171,7 @@ fn any_table_reads_back_cell_by_cell() {
         let cells = &read(&file)[0].1;
         for (column, title) in (0..).zip(titles) {
             let title = Found::Text((*title).to_owned());
-            assert_eq!(found(cells.get(&(0, column))), title);
+            assert_eq!(Found::of(cells.get(&(0, column))), title);
         }
         for (number, row) in (1..).zip(&rows) {
             for (column, title) in titles.iter().enumerate() {
@@ -249,7 +179,7 @@ fn any_table_reads_back_cell_by_cell() {
                 let at = (number, u32::try_from(column).unwrap());
                 let wanted = wanted(cell, title.ends_with("id"), zone);
                 assert_eq!(
-                    found(cells.get(&at)),
+                    Found::of(cells.get(&at)),
                     wanted,
                     "seed {seed}, {at:?}: {cell:?}"
                 );
