@@ -4,8 +4,8 @@ use std::io::{self, BufRead, BufReader, Error, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Longer than a server may let a download wait for its table.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than a server may let a download wait for its table, and than it takes to find all keys of a view.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 const BUFFER_BYTES: usize = 256 * 1024;
 
 /// A response whose body is still to be read.

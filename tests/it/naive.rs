@@ -164,8 +164,8 @@ pub fn workbook(rules: &Rules, start: &[Column], events: &[Event]) -> Workbook {
 
 /// Whether the last word of a field's name is one for ids.
 fn is_id(name: &str) -> bool {
-    let words = name.split(['.', '_', '-', ' ']);
-    let last = words.last().unwrap_or_default().to_lowercase();
+    let mut words = name.split(['.', '_', '-', ' ']);
+    let last = words.next_back().unwrap_or_default().to_lowercase();
     ["id", "uid", "uuid", "guid"].contains(&last.as_str())
 }
 

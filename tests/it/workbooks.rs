@@ -31,7 +31,11 @@ fn made() -> Vec<String> {
     let mut rng = fastrand::Rng::with_seed(20);
     let (lessonly, generic) = (payloads::lessonly(), payloads::generic());
     let one = |nth: usize| {
-        let strategy = if nth % 4 == 0 { &generic } else { &lessonly };
+        let strategy = if nth.is_multiple_of(4) {
+            &generic
+        } else {
+            &lessonly
+        };
         let payload = strategy.new_tree(&mut runner).expect("a payload").current();
         let mut members = vec![
             format!("\"nth\":{nth}"),
