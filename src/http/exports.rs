@@ -1,6 +1,7 @@
 //! `/exports/…`: downloads that hold every row acknowledged before they were
 //! asked for.
 
+use super::aside::aside;
 use super::conditions::{Asked, Validators, has_tag, range_of};
 use super::problem::Problem;
 use super::sending::Sending;
@@ -64,7 +65,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
         });
     }
     let (engine, ask) = (engine.clone(), ask.clone());
-    let planned = web::block(move || {
+    let planned = aside(move || {
         let latest = together.newest_with_rows(None);
         let (from, to) = ask.days(today, latest)?;
         let within = together.days.range(from..=to).map(|(day, _)| *day);

@@ -1,12 +1,12 @@
 //! `/api/exports`: the list of what can be downloaded.
 
 use super::access;
+use super::aside::{Undone, aside};
 use super::problem::Problem;
 use crate::engine::Engine;
 use crate::event::{Day, SourceName};
 use crate::follow::Summary;
 use crate::read::Files;
-use actix_web::error::BlockingError;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
@@ -39,7 +39,7 @@ pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
 }
 
 /// All days, with what was acknowledged before, where the tables are far enough.
-pub(super) async fn days(engine: &web::Data<Engine>) -> Result<Vec<Listed>, BlockingError> {
+pub(super) async fn days(engine: &web::Data<Engine>) -> Result<Vec<Listed>, Undone> {
     let today = engine.today();
     let up_to_date = async {
         for source in engine.live().settings.sources.keys() {
@@ -49,7 +49,7 @@ pub(super) async fn days(engine: &web::Data<Engine>) -> Result<Vec<Listed>, Bloc
     // A list that lags is better than none.
     let _ = tokio::time::timeout(LIST_WAIT_MAX, up_to_date).await;
     let engine = engine.clone();
-    web::block(move || {
+    aside(move || {
         let mut look = engine.changes.look(&engine.disk, &engine.layout);
         let all = engine.tables.catalog().all().into_iter();
         all.map(|(source, day, summary)| {

@@ -3,7 +3,7 @@
 //! - [`problem`]: every refusal there is, its status and its words
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
-//! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes
+//! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `aside`: the threads that make them
 //! - [`listing`]: what can be downloaded
 //! - [`page`]: what `/` shows
 //! - [`client`]: who asks, behind proxies too
@@ -12,6 +12,7 @@
 //! - [`health`]: alive, and able to store
 
 pub mod access;
+mod aside;
 pub mod attempts;
 pub mod client;
 mod conditions;

@@ -1,7 +1,7 @@
 //! A download's bytes, made on threads that may wait for the disk.
 
+use super::aside::{Undone, aside};
 use crate::read::write::Chunks;
-use actix_web::error::BlockingError;
 use actix_web::web;
 use std::future::Future;
 use std::pin::Pin;
@@ -26,7 +26,7 @@ impl Sending {
     }
 }
 
-type Chunk = Result<(Box<dyn Chunks>, std::io::Result<Option<Vec<u8>>>), BlockingError>;
+type Chunk = Result<(Box<dyn Chunks>, std::io::Result<Option<Vec<u8>>>), Undone>;
 
 enum State {
     Idle(Box<dyn Chunks>),
@@ -42,7 +42,7 @@ impl futures_core::Stream for Sending {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Poll::Ready(None),
                 State::Idle(mut pieces) => {
-                    let reading = web::block(move || {
+                    let reading = aside(move || {
                         let chunk = pieces.next_bytes();
                         (pieces, chunk)
                     });

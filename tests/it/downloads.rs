@@ -97,3 +97,31 @@ fn download(server: &crate::server::Server, ledger: &Ledger) -> (Duration, usize
     let header = answer.text().lines().next().expect("a header");
     (took, header.split(',').count())
 }
+
+/// What an allocator keeps for a thread is then kept once.
+#[test]
+fn one_thread_makes_one_download_after_the_other() {
+    let place = Place::new();
+    let server = place.start();
+    assert_eq!(server.post("{\"user\":{\"id\":\"7\"}}").status, 200);
+    let threads = || {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid()));
+        tasks.expect("its threads").count()
+    };
+    let before = threads();
+    for path in [
+        "xlsx",
+        "csv.gz",
+        "jsonl",
+        "csv?view=latest",
+        "csv?view=matrix",
+    ]
+    .repeat(8)
+    {
+        let answer = server.get(&format!("/exports/lessonly/today.{path}"));
+        assert_eq!(answer.status, 200, "{path}");
+    }
+    // Two, if the end of a download is seen before its thread is free again.
+    let more = threads() - before;
+    assert!((1..=2).contains(&more), "{more} threads");
+}
