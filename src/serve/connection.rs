@@ -3,6 +3,7 @@
 //! the first request of a connection alone, and for an answer that nobody
 //! takes it has none.
 
+use super::behind::Behind;
 use super::places::Place;
 use super::stall::{Stall, StallMax};
 use super::stream::Stream;
@@ -26,8 +27,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const BYTES_AT_ONCE: usize = 2 * 1024;
 /// The same of a body, which makes no answers.
 const BODY_BYTES_AT_ONCE: usize = 16 * 1024;
-
-const HEAD_END: &[u8] = b"\r\n\r\n";
 
 /// A connection in its place.
 #[expect(
@@ -57,9 +56,7 @@ pub struct Connection {
     /// Whether a read was put off until the answers before are given.
     held: bool,
     /// Came, and is not given yet.
-    behind: Vec<u8>,
-    /// The end of what was given of a head, which may be the beginning of its end.
-    unended: Vec<u8>,
+    behind: Behind,
     /// Nothing more is read.
     cut: bool,
     /// Put in the place of what the server wrote, and not sent yet.
@@ -91,8 +88,7 @@ impl Connection {
             unsent: false,
             given: 0,
             held: false,
-            behind: Vec::new(),
-            unended: Vec::new(),
+            behind: Behind::default(),
             cut: false,
             instead: Vec::new(),
             place,
@@ -161,39 +157,8 @@ impl Connection {
             self.stream.set_limit(room as u64);
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
-        // The server has looked at what it was given before.
-        self.progress.begins_not();
-        let bytes = room.min(self.behind.len());
-        buf.put_slice(&self.behind[..bytes]);
-        self.behind.drain(..bytes);
+        self.behind.give(buf, room, &self.progress);
         Poll::Ready(Ok(()))
-    }
-
-    /// Keeps from the server what stands behind the first head in what came from `before` on, if that may be another request.
-    /// It would read that at once, and answer the first by what the last says of `Connection`, of its version, and of whether
-    /// it wants a body (HEAD).
-    fn keep_behind(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
-        let came = &buf.filled()[before..];
-        if self.progress.is_beginning() {
-            self.behind.extend_from_slice(came);
-            buf.set_filled(before);
-            return;
-        }
-        let Some(head) = end_of_head(&self.unended, came) else {
-            self.unended.extend_from_slice(came);
-            let old = self.unended.len().saturating_sub(HEAD_END.len() - 1);
-            self.unended.drain(..old);
-            return;
-        };
-        self.unended.clear();
-        let behind = &came[head..];
-        if memchr::memmem::find(behind, b" HTTP/1.").is_none() {
-            self.progress.gave_head(behind.len() as u64);
-            return;
-        }
-        self.progress.gave_head(0);
-        self.behind.splice(..0, behind.iter().copied());
-        buf.set_filled(before + head);
     }
 
     /// Sends what stands in the place of something else.
@@ -208,8 +173,8 @@ impl Connection {
         Poll::Ready(Ok(()))
     }
 
-    /// Gives up where nobody takes anything for too long, or for long and somebody needs the place. What TLS took from us and holds itself is not taken by anybody yet:
-    /// only what the system took counts, and that nothing is left.
+    /// Gives up where nobody takes anything for too long, or for long and somebody needs the place. What TLS took from us and
+    /// holds itself is not taken by anybody yet: only what the system took counts, and that nothing is left.
     fn keep_time<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -277,7 +242,7 @@ impl AsyncRead for Connection {
             let bytes = buf.filled().len() - before;
             this.progress.gave_body(bytes as u64);
         } else if came {
-            this.keep_behind(buf, before);
+            this.behind.keep(buf, before, &this.progress);
         }
         if let Some(problem) = this.is_over(cx, came) {
             this.cut = true;
@@ -353,17 +318,6 @@ impl AsyncWrite for Connection {
         let outcome = this.send_end(cx);
         this.keep_time(cx, outcome, true)
     }
-}
-
-/// Where a head ends in what `came` after `before`. One that ends with lone line feeds is not found.
-fn end_of_head(before: &[u8], came: &[u8]) -> Option<usize> {
-    if !before.is_empty() {
-        let seam = [before, &came[..came.len().min(HEAD_END.len() - 1)]].concat();
-        if let Some(at) = memchr::memmem::find(&seam, HEAD_END) {
-            return Some(at + HEAD_END.len() - before.len());
-        }
-    }
-    memchr::memmem::find(came, HEAD_END).map(|at| at + HEAD_END.len())
 }
 
 /// A refusal that the server gives by itself, without a word: where it begins, and how it is told. It is the last that is
@@ -582,18 +536,6 @@ mod tests {
             timeout(NEVER / 10, all).await.expect("an end");
         });
         opened.close();
-    }
-
-    #[test]
-    fn the_end_of_a_head_is_found_wherever_it_is_cut() {
-        let text = b"POST / HTTP/1.1\r\nHost: x\r\n\r\n{}\r\n\r\n";
-        let end = 28;
-        assert_eq!(&text[end..end + 2], b"{}");
-        for cut in 0..end {
-            let before = &text[cut.saturating_sub(3)..cut];
-            assert_eq!(end_of_head(before, &text[cut..]), Some(end - cut), "{cut}");
-            assert_eq!(end_of_head(before, &text[cut..end - 1]), None, "{cut}");
-        }
     }
 
     #[test]
