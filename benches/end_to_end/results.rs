@@ -1,0 +1,139 @@
+//! What all turns gave, as a table in Markdown.
+
+use crate::servers::Kind;
+use crate::turn::Measured;
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::thread::available_parallelism;
+
+/// All turns so far, by connections and kind.
+pub struct Results {
+    connections: Vec<usize>,
+    turns: Vec<(usize, Kind, Measured)>,
+}
+
+impl Results {
+    /// None yet.
+    pub fn new(connections: &[usize]) -> Self {
+        Self {
+            connections: connections.to_vec(),
+            turns: Vec::new(),
+        }
+    }
+
+    /// One more.
+    pub fn add(&mut self, connections: usize, kind: Kind, measured: Measured) {
+        self.turns.push((connections, kind, measured));
+    }
+
+    /// What was measured with.
+    pub fn connections(&self) -> &[usize] {
+        &self.connections
+    }
+
+    /// The median over the rounds.
+    pub fn median(&self, connections: usize, kind: Kind, of: impl Fn(&Measured) -> f64) -> f64 {
+        median(self.of(connections, kind).map(of).collect())
+    }
+
+    /// How a server compares with the ceiling of the same round, the median.
+    pub fn ratio(&self, connections: usize, kind: Kind, of: impl Fn(&Measured) -> f64) -> f64 {
+        let ceiling = self.of(connections, Kind::Ceiling);
+        let ratios = self.of(connections, kind).zip(ceiling);
+        median(ratios.map(|(own, ceiling)| of(own) / of(ceiling)).collect())
+    }
+
+    /// Why the figures are not to be trusted.
+    pub fn complaints(&self) -> Vec<String> {
+        let all = self.turns.iter().flat_map(|(connections, kind, turn)| {
+            let tell = move |what| format!("{}, {connections} connections: {what}", kind.name());
+            turn.complaints.iter().map(tell)
+        });
+        all.collect()
+    }
+
+    /// The table, with what it was measured on.
+    pub fn text(&self, events: u64, rounds: usize) -> io::Result<String> {
+        let mut text = String::new();
+        let mut line = |line: std::fmt::Arguments<'_>| {
+            // Writing to a string does not fail.
+            let _ = writeln!(text, "{line}");
+        };
+        line(format_args!(
+            "# rowhook beside a server that stores nothing\n"
+        ));
+        line(format_args!(
+            "{}, rowhook {}, {} with {} cores shared with the generator, Linux {}. Up to {events} events of {} bytes a turn, \
+             the median of {rounds} rounds; ratios are taken within a round.\n",
+            chrono::Utc::now().format("%Y-%m-%d"),
+            env!("CARGO_PKG_VERSION"),
+            processor(),
+            available_parallelism()?,
+            kernel()?,
+            crate::load::event::BYTES,
+        ));
+        line(format_args!(
+            "| connections | server | events/s | of the ceiling | CPU µs an event | of the ceiling | p50 µs | p99 µs | p99.9 µs | peak MB | events a sync |"
+        ));
+        line(format_args!(
+            "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
+        ));
+        for &connections in &self.connections {
+            for kind in Kind::ALL {
+                let of = |of: fn(&Measured) -> f64| self.median(connections, kind, of);
+                let syncs = match kind {
+                    Kind::Rowhook => format!("{:.1}", of(|m| m.events_per_sync.unwrap_or(0.0))),
+                    _ => "none".to_owned(),
+                };
+                line(format_args!(
+                    "| {connections} | {} | {:.0} | {:.2} | {:.1} | {:.2} | {:.0} | {:.0} | {:.0} | {:.1} | {syncs} |",
+                    kind.name(),
+                    of(|m| m.events_per_second),
+                    self.ratio(connections, kind, |m| m.events_per_second),
+                    of(|m| m.cpu_micros),
+                    self.ratio(connections, kind, |m| m.cpu_micros),
+                    of(|m| m.p50),
+                    of(|m| m.p99),
+                    of(|m| m.p999),
+                    of(|m| m.peak_mb),
+                ));
+            }
+        }
+        line(format_args!(
+            "\nceiling: a bare actix reads the body and answers 200. afternoon: a tree of values, a CSV line, a flush, no sync. \
+             rowhook: 200 after the sync, duplicates removed, the table written."
+        ));
+        Ok(text)
+    }
+
+    fn of(&self, connections: usize, kind: Kind) -> impl Iterator<Item = &Measured> {
+        let is = move |turn: &&(usize, Kind, Measured)| turn.0 == connections && turn.1 == kind;
+        self.turns.iter().filter(is).map(|turn| &turn.2)
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        many => f64::midpoint(values[(many - 1) / 2], values[many / 2]),
+    }
+}
+
+/// The kernel's version, without what its builder calls it.
+fn kernel() -> io::Result<String> {
+    let told = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let numbers = told.trim().split('-').next().unwrap_or_default();
+    Ok(numbers.to_owned())
+}
+
+/// The processor's name, as the system tells it.
+fn processor() -> String {
+    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = told.lines().find_map(|line| {
+        let (key, name) = line.split_once(':')?;
+        (key.trim() == "model name").then(|| name.trim().to_owned())
+    });
+    name.unwrap_or_else(|| "a machine".to_owned())
+}

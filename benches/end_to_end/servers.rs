@@ -1,0 +1,126 @@
+//! The servers that are compared. Two of them are this benchmark, started once more with a hidden first argument.
+
+use crate::load::process;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use serde_json::Value;
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::{self, Path};
+use std::process::{Command, ExitCode};
+use std::sync::{Mutex, PoisonError};
+
+/// The hidden argument; after it comes the name of what to be.
+pub const AS_SERVER: &str = "--as-server";
+
+/// What is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads the body and answers: nothing that receives webhooks with this HTTP server is faster.
+    Ceiling,
+    /// What one writes in an afternoon: parsed into a tree, a line of CSV, flushed to the system. No sync, no removal of
+    /// duplicates, no new columns.
+    Afternoon,
+    /// As it is installed.
+    Rowhook,
+}
+
+impl Kind {
+    /// In the order of their turns.
+    pub const ALL: [Self; 3] = [Self::Ceiling, Self::Afternoon, Self::Rowhook];
+
+    /// What it is called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ceiling => "ceiling",
+            Self::Afternoon => "afternoon",
+            Self::Rowhook => "rowhook",
+        }
+    }
+
+    /// What starts it, but for `--listen` and `--output`.
+    pub fn command(self, rowhook: &Path) -> io::Result<Command> {
+        if self == Self::Rowhook {
+            return Ok(process::command(&path::absolute(rowhook)?));
+        }
+        let mut command = process::command(&env::current_exe()?);
+        command.args([AS_SERVER, self.name()]);
+        Ok(command)
+    }
+}
+
+/// Serves as the one of this name until it is killed. `args` are `--listen ADDR --output DIR`.
+pub fn serve(name: &str, args: &[OsString]) -> ExitCode {
+    let [_, listen, _, output] = args else {
+        eprintln!("expected --listen ADDR --output DIR");
+        return ExitCode::from(2);
+    };
+    let (listen, output) = (listen.to_string_lossy(), Path::new(output));
+    let served = if name == Kind::Ceiling.name() {
+        actix_web::rt::System::new().block_on(ceiling(&listen))
+    } else {
+        actix_web::rt::System::new().block_on(afternoon(&listen, output))
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn ceiling(listen: &str) -> Result<(), Box<dyn Error>> {
+    let server = HttpServer::new(|| {
+        App::new().route(
+            "/hooks/lessonly",
+            web::post().to(|body: web::Bytes| async move {
+                std::hint::black_box(body);
+                HttpResponse::Ok()
+                    .content_type("application/json")
+                    .body(r#"{"status":"stored","id":"00000000000000000000000000000000"}"#)
+            }),
+        )
+    });
+    let server = server.bind(listen)?;
+    println!("listening on http://{}", server.addrs()[0]);
+    Ok(server.run().await?)
+}
+
+async fn afternoon(listen: &str, output: &Path) -> Result<(), Box<dyn Error>> {
+    std::fs::create_dir_all(output)?;
+    let file = File::create(output.join("rows.csv"))?;
+    let csv = web::Data::new(Mutex::new(csv::Writer::from_writer(file)));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(csv.clone())
+            .route("/hooks/lessonly", web::post().to(append))
+    });
+    let server = server.bind(listen)?;
+    println!("listening on http://{}", server.addrs()[0]);
+    Ok(server.run().await?)
+}
+
+async fn append(body: web::Bytes, csv: web::Data<Mutex<csv::Writer<File>>>) -> HttpResponse {
+    let Ok(value) = serde_json::from_slice::<Value>(&body) else {
+        return HttpResponse::BadRequest().finish();
+    };
+    let mut cells = Vec::new();
+    flatten(&value, &mut cells);
+    let mut csv = csv.lock().unwrap_or_else(PoisonError::into_inner);
+    let written = csv.write_record(&cells).and_then(|()| Ok(csv.flush()?));
+    match written {
+        Ok(()) => HttpResponse::Ok().json(serde_json::json!({"status": "stored"})),
+        Err(_) => HttpResponse::InternalServerError().finish(),
+    }
+}
+
+fn flatten(value: &Value, cells: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.values().for_each(|value| flatten(value, cells)),
+        Value::String(text) => cells.push(text.clone()),
+        other => cells.push(other.to_string()),
+    }
+}

@@ -1,0 +1,149 @@
+//! One server's turn: started on an empty directory, given all events, read, ended.
+
+use crate::load::generator::{self, Plan};
+use crate::load::process::Server;
+use crate::load::{download, event};
+use crate::servers::Kind;
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{self, Path};
+use std::time::{Duration, Instant};
+
+const TOKEN: &str = "the-read-token-of-the-load-benchmark";
+const EXPORT: &str = "/exports/lessonly/today.csv";
+/// Sent before it counts: connections, buffers and files are there then.
+const WARM_UP: u64 = 2_000;
+
+/// What to do.
+pub struct Turn<'a> {
+    pub kind: Kind,
+    /// The binary of rowhook.
+    pub program: &'a Path,
+    /// Where the server's directory is made.
+    pub dir: &'a Path,
+    pub connections: usize,
+    pub events: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    pub events_per_second: f64,
+    /// Of the server, user and system.
+    pub cpu_micros: f64,
+    /// Latencies in microseconds.
+    pub p50: f64,
+    pub p99: f64,
+    pub p999: f64,
+    pub peak_mb: f64,
+    /// Events that one sync of the journal made durable.
+    pub events_per_sync: Option<f64>,
+    /// Why it is not to be trusted.
+    pub complaints: Vec<String>,
+}
+
+impl Turn<'_> {
+    /// Measures it.
+    pub fn run(&self) -> Result<Measured, Box<dyn Error>> {
+        let dir = tempfile::Builder::new()
+            .prefix("end-to-end-")
+            .tempdir_in(path::absolute(self.dir)?)?;
+        let output = dir.path().join("output");
+        let mut command = self.kind.command(self.program)?;
+        command.env("ROWHOOK_TOKEN", TOKEN).current_dir(dir.path());
+        let server = Server::start(command, &output, &dir.path().join("server.log"))?;
+        self.send(&server, 0, WARM_UP);
+        let before = server.usage()?.cpu_seconds;
+        let report = self.send(&server, WARM_UP, self.events);
+        let usage = server.usage()?;
+        let mut measured = Measured {
+            events_per_second: report.events_per_second(),
+            cpu_micros: (usage.cpu_seconds - before) * 1e6 / float(self.events),
+            p50: f64::from(report.latency.quantile(500)),
+            p99: f64::from(report.latency.quantile(990)),
+            p999: f64::from(report.latency.quantile(999)),
+            peak_mb: float(usage.rss_peak_bytes) / 1e6,
+            ..Measured::default()
+        };
+        if report.accepted() != self.events || report.errors > 0 {
+            measured.complaints.push(format!(
+                "{} of {} events were acknowledged; {} errors",
+                report.accepted(),
+                self.events,
+                report.errors
+            ));
+        }
+        let all = WARM_UP + self.events;
+        let rows = match self.kind {
+            Kind::Ceiling => all,
+            Kind::Afternoon => lines(&output.join("rows.csv"))?.0,
+            Kind::Rowhook => {
+                measured.events_per_sync = Some(events_per_sync(&output.join("journal"))?);
+                download_rows(&server)?
+            }
+        };
+        if rows != all {
+            let what = format!("{rows} rows for {all} acknowledged events");
+            measured.complaints.push(what);
+        }
+        server.kill()?;
+        dir.close()?;
+        Ok(measured)
+    }
+
+    fn send(&self, server: &Server, first: u64, events: u64) -> generator::Report {
+        let body = |index: u64, body: &mut Vec<u8>| event::lessonly(first + index, body);
+        generator::run(&Plan {
+            connections: self.connections,
+            timeout: Duration::from_secs(60 + events / 500),
+            ..Plan::new(server.addr(), events, &body)
+        })
+    }
+}
+
+/// The rows of the day, once all are there. A day that ends meanwhile is told as missing rows.
+fn download_rows(server: &Server) -> Result<u64, Box<dyn Error>> {
+    let until = Instant::now() + Duration::from_secs(120);
+    loop {
+        let download = download::get(server.addr(), EXPORT, TOKEN)?;
+        match download.status {
+            200 => return Ok(download.count_records()?),
+            503 if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+            status => return Err(format!("GET {EXPORT} was answered {status}").into()),
+        }
+    }
+}
+
+/// Each batch was one sync; its last event has nothing left behind it.
+fn events_per_sync(journal: &Path) -> Result<f64, Box<dyn Error>> {
+    let (mut events, mut batches) = (0, 0);
+    for entry in fs::read_dir(journal)? {
+        let (all, last) = lines(&entry?.path())?;
+        events += all - 1;
+        batches += last;
+    }
+    Ok(float(events) / float(batches.max(1)))
+}
+
+/// The lines of a file, and how many of them end a batch.
+fn lines(path: &Path) -> Result<(u64, u64), Box<dyn Error>> {
+    let (mut all, mut last) = (0, 0);
+    let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
+    let mut line = Vec::new();
+    while reader.read_until(b'\n', &mut line)? > 0 {
+        all += 1;
+        let head = &line[..line.len().min(100)];
+        last += u64::from(head.windows(9).any(|part| part == b"\"left\":0,"));
+        line.clear();
+    }
+    Ok((all, last))
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "figures for people, of counts far below 2^53"
+)]
+pub fn float(count: u64) -> f64 {
+    count as f64
+}
