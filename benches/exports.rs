@@ -28,6 +28,7 @@ use load::generator::Histogram;
 use load::process::{self, Server};
 use load::round::TOKEN;
 use load::scores::Scores;
+use load::start::{bench, float};
 use load::steady::Steady;
 use load::{download, event};
 
@@ -138,22 +139,7 @@ impl Options {
 }
 
 fn main() -> ExitCode {
-    // `cargo bench` says so; `cargo test --benches` and test runners don't, and want nothing heavy.
-    if !env::args().any(|arg| arg == "--bench") {
-        println!("nothing measured: use `cargo bench --bench exports`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&Options::parse()) {
-        Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
-        Ok(complaints) => {
-            eprintln!("\nfailed:\n{}", complaints.join("\n"));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench("exports", || run(&Options::parse()))
 }
 
 /// Measures all, prints two tables, and returns what is wrong with it.
@@ -625,12 +611,4 @@ impl io::Write for Counted {
 
 fn mb(bytes: u64) -> f64 {
     float(bytes) / 1e6
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "figures for people, of counts far below 2^53"
-)]
-fn float(count: u64) -> f64 {
-    count as f64
 }

@@ -20,6 +20,7 @@ use clap::Parser;
 use load::generator::Histogram;
 use load::link::Link;
 use load::process::{self, Server};
+use load::start::bench;
 use load::steady::Steady;
 
 /// Measures deliveries with and without others that misbehave.
@@ -52,18 +53,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    // `cargo bench` says so; `cargo test --benches` and test runners don't, and want nothing heavy.
-    if !env::args().any(|arg| arg == "--bench") {
-        println!("nothing measured: use `cargo bench --bench hostile`");
-        return ExitCode::SUCCESS;
-    }
-    match measure(&Options::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench("hostile", || {
+        measure(&Options::parse())?;
+        Ok(Vec::new())
+    })
 }
 
 fn measure(options: &Options) -> io::Result<()> {

@@ -23,6 +23,7 @@ use rowhook::serve::{self, Parts};
 
 use load::process;
 use load::round::{self, Round};
+use load::start::bench;
 use load::table::Table;
 use load::unsynced::UnsyncedJournal;
 
@@ -145,22 +146,7 @@ fn main() -> ExitCode {
     {
         return serve_variant(&name.to_string_lossy(), rest);
     }
-    // `cargo bench` says so; `cargo test --benches` and test runners don't, and want nothing heavy.
-    if !args.iter().any(|arg| arg == "--bench") {
-        println!("nothing measured: use `cargo bench --bench million`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&Options::parse()) {
-        Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
-        Ok(complaints) => {
-            eprintln!("\nfailed:\n{}", complaints.join("\n"));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench("million", || run(&Options::parse()))
 }
 
 /// Runs all rounds, prints the table, and returns what is wrong with it.

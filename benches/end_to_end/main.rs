@@ -14,6 +14,7 @@ mod servers;
 mod turn;
 
 use clap::Parser;
+use load::start::bench;
 use results::Results;
 use servers::Kind;
 use std::env;
@@ -56,22 +57,7 @@ fn main() -> ExitCode {
     {
         return servers::serve(&name.to_string_lossy(), rest);
     }
-    // `cargo bench` says so; `cargo test --benches` and test runners don't, and want nothing heavy.
-    if !args.iter().any(|arg| arg == "--bench") {
-        println!("nothing measured: use `cargo bench --bench end_to_end`");
-        return ExitCode::SUCCESS;
-    }
-    match run(&Options::parse()) {
-        Ok(complaints) if complaints.is_empty() => ExitCode::SUCCESS,
-        Ok(complaints) => {
-            eprintln!("\nfailed:\n{}", complaints.join("\n"));
-            ExitCode::FAILURE
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench("end_to_end", || run(&Options::parse()))
 }
 
 /// Runs all rounds, prints and leaves the results, and returns what is wrong with them.

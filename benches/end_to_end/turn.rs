@@ -1,17 +1,17 @@
 //! One server's turn: started on an empty directory, given all events, read, ended.
 
+use crate::load::event;
 use crate::load::generator::{self, Plan};
 use crate::load::process::Server;
-use crate::load::{download, event};
+use crate::load::round::{self, TOKEN};
+use crate::load::start::float;
 use crate::servers::Kind;
 use std::error::Error;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{self, Path};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-const TOKEN: &str = "the-read-token-of-the-load-benchmark";
-const EXPORT: &str = "/exports/lessonly/today.csv";
 /// Sent before it counts: connections, buffers and files are there then.
 const WARM_UP: u64 = 2_000;
 
@@ -80,7 +80,7 @@ impl Turn<'_> {
             Kind::Afternoon => lines(&output.join("rows.csv"))?.0,
             Kind::Rowhook => {
                 measured.events_per_sync = Some(events_per_sync(&output.join("journal"))?);
-                download_rows(&server)?
+                round::caught_up(&server)?.count_records()?
             }
         };
         if rows != all {
@@ -99,19 +99,6 @@ impl Turn<'_> {
             timeout: Duration::from_secs(60 + events / 500),
             ..Plan::new(server.addr(), events, &body)
         })
-    }
-}
-
-/// The rows of the day, once all are there. A day that ends meanwhile is told as missing rows.
-fn download_rows(server: &Server) -> Result<u64, Box<dyn Error>> {
-    let until = Instant::now() + Duration::from_secs(120);
-    loop {
-        let download = download::get(server.addr(), EXPORT, TOKEN)?;
-        match download.status {
-            200 => return Ok(download.count_records()?),
-            503 if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
-            status => return Err(format!("GET {EXPORT} was answered {status}").into()),
-        }
     }
 }
 
@@ -138,12 +125,4 @@ fn lines(path: &Path) -> Result<(u64, u64), Box<dyn Error>> {
         line.clear();
     }
     Ok((all, last))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "figures for people, of counts far below 2^53"
-)]
-pub fn float(count: u64) -> f64 {
-    count as f64
 }

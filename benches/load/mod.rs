@@ -14,6 +14,7 @@ pub mod link;
 pub mod process;
 pub mod round;
 pub mod scores;
+pub mod start;
 pub mod steady;
 pub mod table;
 pub mod unsynced;

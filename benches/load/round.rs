@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::download::{self, Download};
 use super::generator::{self, Plan, Report};
 use super::process::{self, Server};
+use super::start::float;
 use super::{event, table::Column};
 
 /// What the server is given as its read token.
@@ -198,7 +199,7 @@ impl Round<'_> {
 }
 
 /// The download that holds every row, as soon as the server gives it.
-fn caught_up(server: &Server) -> Result<Download, Box<dyn Error>> {
+pub fn caught_up(server: &Server) -> Result<Download, Box<dyn Error>> {
     let deadline = Instant::now() + CATCH_UP_TIMEOUT;
     loop {
         let download = download::get(server.addr(), EXPORT, TOKEN)?;
@@ -229,12 +230,4 @@ fn utc_day() -> u64 {
     SystemTime::UNIX_EPOCH
         .elapsed()
         .map_or(0, |since| since.as_secs() / 86_400)
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "figures for people, of counts far below 2^53"
-)]
-fn float(count: u64) -> f64 {
-    count as f64
 }
