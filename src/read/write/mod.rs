@@ -5,12 +5,13 @@
 //! - [`jsonl`]: events and rows as JSON Lines
 //! - [`xlsx`]: a workbook
 //! - [`gzip`]: any of these, gzipped
-//! - [`moment`]: date-times as spreadsheets want them
+//! - [`moment`], `number`: date-times and numbers as spreadsheets want them
 
 pub mod csv;
 pub mod gzip;
 pub mod jsonl;
 pub mod moment;
+mod number;
 mod typed;
 pub mod xlsx;
 

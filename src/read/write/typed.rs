@@ -1,33 +1,12 @@
 //! What Excel makes of a cell of a CSV file: it reads each as if it had been
 //! typed in, in any language that it speaks, and shows something else.
 
-/// Digits that a number may have, to be the same as a number.
-const DIGITS_MAX: usize = 15;
-/// Digits that a whole number may have, to be shown with all of them.
-const SHOWN_MAX: usize = 11;
+use super::number::{DIGITS_SHOWN, kept};
 
 /// Whether a number would lose digits, or those of an id be shown as a power of ten.
 pub fn changes_number(text: &[u8], is_id: bool) -> bool {
-    let mantissa = text.split(|b| matches!(b, b'e' | b'E')).next();
-    let digits = mantissa.unwrap_or_default().iter();
-    let digits: Vec<u8> = digits.copied().filter(u8::is_ascii_digit).collect();
-    let zeros = digits.iter().take_while(|b| **b == b'0').count();
-    let significant = digits[zeros..].trim_ascii_end_zeros();
-    let value: Option<f64> = std::str::from_utf8(text).ok().and_then(|t| t.parse().ok());
-    let fits = value.is_some_and(f64::is_finite) && significant <= DIGITS_MAX;
-    let plain = text.iter().all(u8::is_ascii_digit);
-    !fits || (is_id && (!plain || text.len() > SHOWN_MAX))
-}
-
-trait Zeros {
-    fn trim_ascii_end_zeros(&self) -> usize;
-}
-
-impl Zeros for [u8] {
-    /// How long it is without the zeros at its end.
-    fn trim_ascii_end_zeros(&self) -> usize {
-        self.iter().rposition(|b| *b != b'0').map_or(0, |at| at + 1)
-    }
+    let is_shown = text.len() <= DIGITS_SHOWN && text.iter().all(u8::is_ascii_digit);
+    kept(text).is_none() || (is_id && !is_shown)
 }
 
 /// A text that is longer is none of a number, a date or a word.
@@ -144,6 +123,8 @@ mod tests {
         for (text, is_id) in [
             ("1234567890123456", false),
             ("1e400", false),
+            ("1e308", false),
+            ("1e-320", false),
             ("0.1234567890123456", false),
             ("123456789012", true),
             ("1.5", true),
