@@ -30,8 +30,12 @@ struct State {
     segments: Vec<Segment>,
     last: Seq,
     health: Health,
-    /// Set by whoever wants the waiting thread to look around.
+    /// Something was stored that the waiting thread has not looked at.
+    stored: bool,
+    /// Set by whoever wants it to look around at once.
     woken: bool,
+    /// Whether it waits for what is stored: it is not disturbed otherwise.
+    listening: bool,
 }
 
 impl Shared {
@@ -40,7 +44,9 @@ impl Shared {
             segments,
             last,
             health: Health::Ready,
+            stored: false,
             woken: false,
+            listening: false,
         };
         Self {
             state: Mutex::new(state),
@@ -136,12 +142,15 @@ impl Shared {
             segment.bytes = bytes;
         }
         state.last = last;
-        state.woken = true;
+        state.stored = true;
+        let listening = state.listening;
         drop(state);
-        self.changed.notify_one();
+        if listening {
+            self.changed.notify_one();
+        }
     }
 
-    /// Makes [`Shared::wait`] return.
+    /// Makes [`Shared::wait`] and [`Shared::rest`] return.
     pub fn wake(&self) {
         self.lock().woken = true;
         self.changed.notify_one();
@@ -149,8 +158,20 @@ impl Shared {
 
     /// Waits until something was stored or [`Shared::wake`] was called, `limit` at most. For one thread only.
     pub fn wait(&self, limit: Duration) {
-        let state = self.lock();
-        let waited = self.changed.wait_timeout_while(state, limit, |s| !s.woken);
-        waited.unwrap_or_else(PoisonError::into_inner).0.woken = false;
+        let mut state = self.lock();
+        state.listening = true;
+        let waited = self
+            .changed
+            .wait_timeout_while(state, limit, |s| !s.woken && !s.stored);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        (state.woken, state.stored, state.listening) = (false, false, false);
+    }
+
+    /// Waits until [`Shared::wake`] is called, `limit` at most, whatever is stored meanwhile. For the same thread.
+    pub fn rest(&self, limit: Duration) {
+        let waited = self
+            .changed
+            .wait_timeout_while(self.lock(), limit, |s| !s.woken);
+        drop(waited);
     }
 }

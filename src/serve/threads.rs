@@ -16,6 +16,9 @@ const CHECKPOINT_BYTES: u64 = 64 << 20;
 /// How long a stop lets the tables catch up.
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
+/// Between two looks at what was stored, unless somebody wants to read: what many batches brought is written to the tables at
+/// one stroke. A look after each batch costs more than the rows do.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// A thread that stores must not be missing unnoticed: without it requests would wait for ever. The next start, which the
 /// service manager sees to, goes on from what is durable.
@@ -141,6 +144,7 @@ pub fn follower(
             if more {
                 continue;
             }
+            shared.rest(GATHER);
             shared.wait(follower.rest(clock));
         }
     })
