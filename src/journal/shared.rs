@@ -175,3 +175,54 @@ impl Shared {
         drop(waited);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::thread::{self, JoinHandle};
+
+    const LONG: Duration = Duration::from_secs(600);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn shared() -> std::sync::Arc<Shared> {
+        Shared::found(Vec::new(), Seq(0)).into()
+    }
+
+    fn start(wait: impl FnOnce() + Send + 'static) -> (JoinHandle<()>, Receiver<()>) {
+        let (ended, end): (Sender<()>, _) = channel();
+        let thread = thread::spawn(move || {
+            wait();
+            let _ = ended.send(());
+        });
+        (thread, end)
+    }
+
+    #[test]
+    fn what_is_stored_ends_a_wait_and_no_rest() {
+        let shared = shared();
+        let rests = shared.clone();
+        let (thread, end) = start(move || {
+            rests.rest(LONG);
+            // Still there, for whoever waits then.
+            rests.wait(LONG);
+            rests.wait(LONG);
+        });
+        for nth in 1..10 {
+            shared.advance(0, Seq(nth));
+        }
+        assert!(end.recv_timeout(SHORT).is_err());
+        shared.wake();
+        assert!(end.recv_timeout(SHORT).is_err());
+        shared.advance(0, Seq(10));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn what_was_stored_before_the_wait_counts() {
+        let shared = shared();
+        shared.advance(0, Seq(1));
+        shared.rest(Duration::ZERO);
+        shared.wait(LONG);
+    }
+}
