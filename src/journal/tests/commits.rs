@@ -20,10 +20,10 @@ fn lines_are_as_documented() {
     );
     insta::assert_snapshot!(place.text("journal/2026-11-23.jsonl"), @r#"
     {"rowhook":1,"segment":1,"day":"2026-11-23","first_seq":1,"previous":{"segment":0,"bytes":0}}
-    {"seq":1,"batch":1,"left":2,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"df741bd6d0a11095196600bbaba7fcbd","payload":{"a":1},"check":"c1d33bafe86e891c"}
-    {"seq":2,"batch":1,"left":1,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"c542c4a9b8e28e82bc62e8737244a85d","payload":{"b":1.0},"check":"25b5a8bfec08a252"}
-    {"seq":3,"batch":1,"left":0,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"3b4878013ae8164ab6bb5504f5036aa5","payload":{"b":"é"},"check":"e911795a1d8b05c7"}
-    {"seq":4,"batch":4,"left":0,"received_at":"2026-11-23T12:00:00.250Z","source":"orders","id":"3e0f6f5c5aa5c48543f67c33ece2afca","payload":{},"check":"b9a0712c3de941ec"}
+    {"seq":1,"batch":1,"left":2,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"df741bd6d0a11095196600bbaba7fcbd","payload":{"a":1},"check":"f493f18afc14b646"}
+    {"seq":2,"batch":1,"left":1,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"c542c4a9b8e28e82bc62e8737244a85d","payload":{"b":1.0},"check":"5f04e23a38ecc3b8"}
+    {"seq":3,"batch":1,"left":0,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"3b4878013ae8164ab6bb5504f5036aa5","payload":{"b":"é"},"check":"cadb1954593eb30b"}
+    {"seq":4,"batch":4,"left":0,"received_at":"2026-11-23T12:00:00.250Z","source":"orders","id":"3e0f6f5c5aa5c48543f67c33ece2afca","payload":{},"check":"2e413c169a0ac66f"}
     "#);
     assert_eq!(place.names("journal"), ["2026-11-23.jsonl"]);
     assert_eq!(journal.shared().last_seq().0, 4);
