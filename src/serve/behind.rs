@@ -4,9 +4,15 @@
 //! body (HEAD).
 
 use crate::http::progress::Progress;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 use tokio::io::ReadBuf;
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
+
+/// To prepare a search takes longer than the search.
+static END_OF_HEAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEAD_END));
+static VERSION: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b" HTTP/1."));
 
 /// What came and is not given yet.
 #[derive(Default)]
@@ -47,7 +53,7 @@ impl Behind {
         };
         self.unended.clear();
         let behind = &came[head..];
-        if memchr::memmem::find(behind, b" HTTP/1.").is_none() {
+        if VERSION.find(behind).is_none() {
             progress.gave_head(behind.len() as u64);
             return;
         }
@@ -61,11 +67,11 @@ impl Behind {
 fn end_of_head(before: &[u8], came: &[u8]) -> Option<usize> {
     if !before.is_empty() {
         let seam = [before, &came[..came.len().min(HEAD_END.len() - 1)]].concat();
-        if let Some(at) = memchr::memmem::find(&seam, HEAD_END) {
+        if let Some(at) = END_OF_HEAD.find(&seam) {
             return Some(at + HEAD_END.len() - before.len());
         }
     }
-    memchr::memmem::find(came, HEAD_END).map(|at| at + HEAD_END.len())
+    END_OF_HEAD.find(came).map(|at| at + HEAD_END.len())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! who finds none; the one that has waited longest first, and nobody whose
 //! request is under way.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
@@ -21,23 +21,36 @@ const ASKED_MAX: usize = 4;
 #[derive(Clone)]
 pub struct Places {
     free: Arc<Semaphore>,
-    waiting: Arc<Mutex<Waiting>>,
+    taken: Arc<Taken>,
 }
 
-/// Those who wait, by when they began to.
+/// All that are taken. Whoever comes or goes changes the list; who begins to wait or ends it, which each request does, says so
+/// in its own seat.
 #[derive(Default)]
-struct Waiting {
-    next: u64,
-    wakers: BTreeMap<u64, Waker>,
+struct Taken {
+    seats: Mutex<(u64, BTreeMap<u64, Arc<Seat>>)>,
+    /// Counts who begins to wait.
+    waits: AtomicU64,
     /// All are asked to leave, also those who come to wait yet.
-    closing: bool,
+    closing: AtomicBool,
+}
+
+/// Does not wait.
+const BUSY: u64 = 0;
+/// Is asked to leave.
+const ASKED: u64 = u64::MAX;
+
+struct Seat {
+    /// [`BUSY`], [`ASKED`], or which wait it is.
+    since: AtomicU64,
+    waker: Mutex<Waker>,
 }
 
 /// One of them, free again once it is dropped.
 pub struct Place {
-    waiting: Arc<Mutex<Waiting>>,
-    /// Where it is in there, or was until it was asked for.
-    nth: Cell<Option<u64>>,
+    taken: Arc<Taken>,
+    seat: Arc<Seat>,
+    nth: u64,
     _permit: OwnedSemaphorePermit,
 }
 
@@ -47,7 +60,7 @@ impl Places {
     pub fn new(max: usize) -> Self {
         Self {
             free: Arc::new(Semaphore::new(max)),
-            waiting: Arc::default(),
+            taken: Arc::default(),
         }
     }
 
@@ -62,8 +75,7 @@ impl Places {
     pub async fn make_room(&self) -> Option<Place> {
         let mut free = pin!(self.free.clone().acquire_owned());
         for _ in 0..ASKED_MAX {
-            let (_, waker) = lock(&self.waiting).wakers.pop_first()?;
-            waker.wake();
+            self.taken.ask()?.wake();
             if let Ok(permit) = timeout(LEAVE_MAX, free.as_mut()).await {
                 return permit.ok().map(|permit| self.place(permit));
             }
@@ -73,18 +85,50 @@ impl Places {
 
     /// Asks all who wait to leave, and all who come to wait.
     pub fn close(&self) {
-        let mut waiting = lock(&self.waiting);
-        waiting.closing = true;
-        let wakers = std::mem::take(&mut waiting.wakers);
-        drop(waiting);
-        wakers.into_values().for_each(Waker::wake);
+        self.taken.closing.store(true, Ordering::SeqCst);
+        while let Some(waker) = self.taken.ask() {
+            waker.wake();
+        }
     }
 
     fn place(&self, permit: OwnedSemaphorePermit) -> Place {
+        let seat = Arc::new(Seat {
+            since: AtomicU64::new(BUSY),
+            waker: Mutex::new(Waker::noop().clone()),
+        });
+        let mut seats = lock(&self.taken.seats);
+        let nth = seats.0;
+        seats.0 += 1;
+        seats.1.insert(nth, seat.clone());
+        drop(seats);
         Place {
-            waiting: self.waiting.clone(),
-            nth: Cell::new(None),
+            taken: self.taken.clone(),
+            seat,
+            nth,
             _permit: permit,
+        }
+    }
+}
+
+impl Taken {
+    /// Asks whoever has waited longest to leave, and gives what wakes him.
+    fn ask(&self) -> Option<Waker> {
+        let seats = lock(&self.seats);
+        loop {
+            let waits = seats
+                .1
+                .values()
+                .map(|seat| (seat.since.load(Ordering::SeqCst), seat));
+            let (since, seat) = waits
+                .filter(|(since, _)| !matches!(*since, BUSY | ASKED))
+                .min_by_key(|(since, _)| *since)?;
+            // He may have ended his wait this moment.
+            let asked =
+                seat.since
+                    .compare_exchange(since, ASKED, Ordering::SeqCst, Ordering::SeqCst);
+            if asked.is_ok() {
+                return Some(lock(&seat.waker).clone());
+            }
         }
     }
 }
@@ -92,36 +136,36 @@ impl Places {
 impl Place {
     /// Whether it is asked for; `waker` hears of it. Whoever asks this waits, from the first time on.
     pub fn is_asked_for(&self, waker: &Waker) -> bool {
-        let mut waiting = lock(&self.waiting);
-        if let Some(nth) = self.nth.get() {
-            let known = waiting.wakers.get_mut(&nth);
-            return known.map(|known| known.clone_from(waker)).is_none();
+        // Before it can be asked for: who asks wakes what stands here.
+        lock(&self.seat.waker).clone_from(waker);
+        let since = self.seat.since.load(Ordering::SeqCst);
+        if since != BUSY {
+            return since == ASKED;
         }
-        let nth = waiting.next;
-        waiting.next += 1;
-        self.nth.set(Some(nth));
-        if !waiting.closing {
-            waiting.wakers.insert(nth, waker.clone());
+        let since = 1 + self.taken.waits.fetch_add(1, Ordering::Relaxed);
+        self.seat.since.store(since, Ordering::SeqCst);
+        // After it can be seen to wait: whoever closes sees it, or is seen here.
+        let closing = self.taken.closing.load(Ordering::SeqCst);
+        if closing {
+            self.seat.since.store(ASKED, Ordering::SeqCst);
         }
-        waiting.closing
+        closing
     }
 
     /// Keeps it: it does not wait, or does so anew, behind all others.
     pub fn keep(&self) {
-        if let Some(nth) = self.nth.take() {
-            lock(&self.waiting).wakers.remove(&nth);
-        }
+        self.seat.since.store(BUSY, Ordering::SeqCst);
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.keep();
+        lock(&self.taken.seats).1.remove(&self.nth);
     }
 }
 
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -150,7 +194,7 @@ mod tests {
         assert_eq!(all.len(), 10);
         drop(all);
         assert!(places.take().is_some());
-        assert!(lock(&places.waiting).wakers.is_empty());
+        assert!(lock(&places.taken.seats).1.is_empty());
     }
 
     #[test]
