@@ -9,7 +9,7 @@ use crate::event::{Day, SourceName, Timestamp};
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Earlier, Event, Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
-use crate::receive::{Delivery, Parsed, Permit, Refusal, parse};
+use crate::receive::{Delivery, Parsed, Permit, Refusal, Reply, parse};
 use base64::Engine as _;
 use std::io;
 use std::sync::Arc;
@@ -241,7 +241,7 @@ impl<'e> Import<'e> {
         for _ in 0..TRIES {
             let mut answers = Vec::with_capacity(ready.len());
             for one in ready {
-                let (reply, verdict) = oneshot::channel();
+                let (reply, verdict) = Reply::alone();
                 let copy = one.incoming.clone();
                 let delivery = Delivery {
                     incoming: one.incoming,

@@ -1,5 +1,6 @@
 //! The settings in force and what is made of them: the same for a whole request.
 
+use super::Engine;
 use crate::config::{Secret, Settings, Source};
 use crate::event::{Preset, SourceName};
 use crate::flatten::Rules;
@@ -8,8 +9,11 @@ use crate::journal::Options;
 use crate::table::PART_ROWS;
 use chrono_tz::Tz;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What a reload exchanges.
@@ -19,6 +23,64 @@ pub struct Live {
     /// The read token.
     pub token: Secret,
     rates: BTreeMap<SourceName, Rate>,
+}
+
+/// An engine, and what is in force as one thread knows it. To ask the engine for each request would make threads wait for each
+/// other: who holds what is in force is counted in one place.
+#[derive(Clone)]
+pub struct Local(Rc<Known>);
+
+struct Known {
+    engine: Arc<Engine>,
+    latest: RefCell<Rc<InForce>>,
+}
+
+/// What is in force, counted within a thread.
+pub struct InForce {
+    version: u64,
+    live: Arc<Live>,
+}
+
+impl Deref for InForce {
+    type Target = Live;
+
+    fn deref(&self) -> &Live {
+        &self.live
+    }
+}
+
+impl Local {
+    /// This engine, for this thread.
+    #[must_use]
+    pub fn new(engine: Arc<Engine>) -> Self {
+        let latest = RefCell::new(Rc::new(InForce::of(&engine)));
+        Self(Rc::new(Known { engine, latest }))
+    }
+
+    /// The engine.
+    #[must_use]
+    pub fn engine(&self) -> &Arc<Engine> {
+        &self.0.engine
+    }
+
+    /// What is in force now. A request takes it once, so that it sees one configuration.
+    #[must_use]
+    pub fn live(&self) -> Rc<InForce> {
+        let mut latest = self.0.latest.borrow_mut();
+        if latest.version != self.0.engine.version() {
+            *latest = Rc::new(InForce::of(&self.0.engine));
+        }
+        latest.clone()
+    }
+}
+
+impl InForce {
+    fn of(engine: &Engine) -> Self {
+        // The number first: if it is exchanged in between, that is seen the next time.
+        let version = engine.version();
+        let live = engine.live();
+        Self { version, live }
+    }
 }
 
 /// The rate of a source, and what counts it.

@@ -3,6 +3,7 @@
 //! the network or from this machine, holds an [`Engine`] and nothing else.
 //!
 //! - [`Live`]: what a reload of the configuration exchanges, all of it at once
+//! - [`Local`]: the engine and that, for one thread
 //! - [`Slot`]: how a thread that stores hears of it
 //!
 //! Knows no HTTP.
@@ -10,7 +11,9 @@
 mod live;
 mod slot;
 
-pub use live::{Live, RefusedOptions, follow_options, journal_options, refused_options, rules_of};
+pub use live::{
+    Live, Local, RefusedOptions, follow_options, journal_options, refused_options, rules_of,
+};
 pub use slot::Slot;
 
 use crate::config::Settings;
@@ -24,7 +27,7 @@ use crate::read::Changes;
 use crate::receive::{Delivery, Queue, Refusal, Waiting};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 /// What runs; one for all.
@@ -61,6 +64,8 @@ pub struct Engine {
     pub refused_options: Arc<Slot<RefusedOptions>>,
     /// Held for as long as it takes to take or put a pointer, never across an await.
     live: RwLock<Arc<Live>>,
+    /// How often that was exchanged.
+    version: AtomicU64,
 }
 
 /// The parts of an engine that stay as they are while it runs.
@@ -108,6 +113,7 @@ impl Engine {
             journal_options: Arc::default(),
             refused_options: Arc::default(),
             live: RwLock::new(Arc::new(live)),
+            version: AtomicU64::new(0),
         }
     }
 
@@ -130,6 +136,13 @@ impl Engine {
         let mut live = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let next = Live::new(settings, token, Some(&live));
         *live = Arc::new(next);
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    /// Another number after every exchange of what is in force.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// Whether it is about to stop.

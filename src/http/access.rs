@@ -8,6 +8,7 @@ use super::{client, query_of};
 use crate::engine::{Engine, Live};
 use crate::event::Timestamp;
 use crate::links::Opens;
+use actix_http::RequestHead;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use base64::Engine as _;
@@ -75,8 +76,8 @@ async fn refuse<T>(
     wrong: bool,
     problem: Problem,
 ) -> Result<T, Problem> {
-    if wrong {
-        wrong_secret(request, live).await?;
+    if wrong && let Some(attempts) = request.app_data::<Attempts>() {
+        wrong_secret(request.head(), live, attempts).await?;
     }
     Err(problem)
 }
@@ -121,12 +122,13 @@ fn has_token(request: &HttpRequest, live: &Live) -> bool {
 ///
 /// # Errors
 /// 429, when too many wait already.
-pub(super) async fn wrong_secret(request: &HttpRequest, live: &Live) -> Result<(), Problem> {
-    let address = client::address(request, &live.settings.trusted_proxies);
-    match request.app_data::<Attempts>() {
-        Some(attempts) => attempts.failed(address).await,
-        None => Ok(()),
-    }
+pub(super) async fn wrong_secret(
+    head: &RequestHead,
+    live: &Live,
+    attempts: &Attempts,
+) -> Result<(), Problem> {
+    let address = client::address(head, &live.settings.trusted_proxies);
+    attempts.failed(address).await
 }
 
 /// The token in an Authorization header's value.

@@ -2,16 +2,17 @@
 //! word counts, whom it names.
 
 use crate::config::Network;
+use actix_http::RequestHead;
 use actix_web::HttpRequest;
 use actix_web::http::header::{self, HeaderMap};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The address of whoever asks.
 #[must_use]
-pub fn address(request: &HttpRequest, trusted: &[Network]) -> IpAddr {
-    let peer = request.peer_addr();
+pub fn address(head: &RequestHead, trusted: &[Network]) -> IpAddr {
+    let peer = head.peer_addr;
     let peer = peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
-    named_by(peer, request.headers(), trusted)
+    named_by(peer, &head.headers, trusted)
 }
 
 /// The scheme with which whoever asks reached the proxy, if its word counts.
@@ -153,9 +154,9 @@ mod tests {
                 .iter()
                 .map(|line| ("x-forwarded-for", *line))
                 .collect();
-            let found = address(&request(peer, &headers), &trusted);
+            let found = address(request(peer, &headers).head(), &trusted);
             assert_eq!(found.to_string(), wanted, "{peer} {lines:?}");
-            let nobody = address(&request(peer, &headers), &[]);
+            let nobody = address(request(peer, &headers).head(), &[]);
             let own: IpAddr = peer.parse().unwrap();
             assert_eq!(nobody, own.to_canonical());
         }
@@ -166,7 +167,10 @@ mod tests {
         let trusted = networks("\"127.0.0.1\"");
         let list = format!("198.51.100.1{}", ", 127.0.0.1".repeat(5000));
         let request = request("127.0.0.1", &[("x-forwarded-for", &list)]);
-        assert_eq!(address(&request, &trusted).to_string(), "198.51.100.1");
+        assert_eq!(
+            address(request.head(), &trusted).to_string(),
+            "198.51.100.1"
+        );
     }
 
     #[test]

@@ -2,78 +2,86 @@
 //! the journal.
 
 use super::access;
+use super::attempts::Attempts;
+use super::direct::Hooks;
 use super::problem::{KeptAs, Problem};
+use super::progress::Body;
 use crate::config::{Auth, Identity, Source};
 use crate::engine::{Engine, Live};
+use crate::event::Id;
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
 use crate::receive::{BodyError, Delivery, Permit, Reading, Refusal, Unusable, body, parse};
-use actix_web::http::header::{self, HeaderMap};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_http::RequestHead;
+use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use futures_core::Stream as _;
 use governor::clock::{Clock as _, DefaultClock};
-use std::pin::Pin;
+use percent_encoding::percent_decode_str;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Takes a delivery.
-pub async fn deliver(
-    request: HttpRequest,
-    payload: web::Payload,
-    engine: web::Data<Engine>,
-) -> HttpResponse {
-    match try_deliver(&request, payload, &engine).await {
-        Ok(response) => response,
-        Err(problem) => problem.respond(),
-    }
-}
+/// The path of deliveries, before the name of their source.
+pub const PATH: &str = "/hooks/";
 
-async fn try_deliver(
-    request: &HttpRequest,
-    payload: web::Payload,
-    engine: &Engine,
+/// Takes a delivery.
+///
+/// # Errors
+/// Why it was not stored.
+pub async fn deliver(
+    head: &RequestHead,
+    body: Body,
+    hooks: &Hooks,
 ) -> Result<HttpResponse, Problem> {
-    let live = engine.live();
-    let name = request.match_info().query("source");
-    let source = live.settings.sources.get(name);
-    let source = source.ok_or_else(|| Problem::NoSuchSource {
-        source: name.chars().take(100).collect(),
-    })?;
+    let (engine, live) = (hooks.engine.engine(), hooks.engine.live());
+    let source = source(&live, head.uri.path())?;
     if engine.is_draining() {
         return Err(Problem::Draining);
     }
-    authenticate(&live, source, request).await?;
+    authenticate(&live, source, head, &hooks.attempts).await?;
     check_rate(&live, source)?;
-    let gzip = is_gzip(request.headers())?;
-    let body = read(request, payload, engine, &live, gzip).await?;
+    let headers = &head.headers;
+    let gzip = is_gzip(headers)?;
+    let body = read(headers, body, engine, &live, gzip).await?;
     let broken_gzip = body.broken_gzip;
     let outcome = if broken_gzip {
         Err((Unusable::NotGzip, body.bytes))
     } else {
-        parse(
-            body.bytes,
-            is_form(request.headers()),
-            live.settings.limits.depth_max,
-        )
+        parse(body.bytes, is_form(headers), live.settings.limits.depth_max)
     };
     match outcome {
         Ok(parsed) => {
-            let events = identify(
-                &engine.id_key,
-                &source.name,
-                same(source, request.headers()),
-                &parsed,
-            );
-            store(engine, source, events, parsed.text, body.permit).await
+            let same = same(source, headers);
+            let events = identify(&engine.id_key, &source.name, same, &parsed);
+            store(hooks, source, events, parsed.text, body.permit).await
         }
-        Err((why, bytes)) => {
-            Err(refuse(engine, source, request.headers(), why, bytes, body.permit).await)
-        }
+        Err((why, bytes)) => Err(refuse(engine, source, headers, why, bytes, body.permit).await),
     }
 }
 
-async fn authenticate(live: &Live, source: &Source, request: &HttpRequest) -> Result<(), Problem> {
-    let headers = request.headers();
+/// The source that a path names.
+fn source<'a>(live: &'a Live, path: &str) -> Result<&'a Source, Problem> {
+    let name = path.strip_prefix(PATH).unwrap_or_default();
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let source = live.settings.sources.get(&*name);
+    source.ok_or_else(|| Problem::NoSuchSource {
+        source: name.chars().take(100).collect(),
+    })
+}
+
+async fn authenticate(
+    live: &Live,
+    source: &Source,
+    head: &RequestHead,
+    attempts: &Attempts,
+) -> Result<(), Problem> {
+    let headers = &head.headers;
     match &source.auth {
         // Without authentication a web page could post to somebody's loopback; browsers say where such requests come from.
         Auth::None { .. } if headers.contains_key(header::ORIGIN) => Err(Problem::Origin),
@@ -83,7 +91,7 @@ async fn authenticate(live: &Live, source: &Source, request: &HttpRequest) -> Re
             match (given.next(), given.next()) {
                 (Some(value), None) if secrets.matches(value.as_bytes()) => return Ok(()),
                 (None, _) => {}
-                (Some(_), _) => access::wrong_secret(request, live).await?,
+                (Some(_), _) => access::wrong_secret(head, live, attempts).await?,
             }
             Err(Problem::Unauthorized)
         }
@@ -149,15 +157,14 @@ fn same<'a>(source: &'a Source, headers: &'a HeaderMap) -> Same<'a> {
 
 /// The whole body within its limits and its time.
 async fn read(
-    request: &HttpRequest,
-    payload: web::Payload,
+    headers: &HeaderMap,
+    body: Body,
     engine: &Engine,
     live: &Live,
     gzip: bool,
 ) -> Result<body::Body, Problem> {
     let limits = &live.settings.limits;
-    let length = request
-        .headers()
+    let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok())
         .and_then(|v| v.parse().ok());
@@ -167,22 +174,39 @@ async fn read(
         });
     }
     let reading = Reading::new(gzip, limits.body_bytes_max, length, &engine.waiting);
-    match tokio::time::timeout(limits.body_time_max, read_all(reading, payload)).await {
-        Ok(outcome) => outcome,
-        Err(_) => Err(Problem::TooSlow {
-            seconds: limits.body_time_max.as_secs(),
-        }),
+    let outcome = within(limits.body_time_max, read_all(reading, body)).await;
+    outcome.unwrap_or(Err(Problem::TooSlow {
+        seconds: limits.body_time_max.as_secs(),
+    }))
+}
+
+/// What `reading` gives, if it does so in time. Nearly every body is there with its head, and costs no timer: it is waited for
+/// by the clock only if it is not there when it is asked for again at once.
+async fn within<T>(limit: Duration, reading: impl Future<Output = T>) -> Option<T> {
+    let mut reading = pin!(reading);
+    let mut again = false;
+    let early = poll_fn(|cx| match reading.as_mut().poll(cx) {
+        Poll::Ready(all) => Poll::Ready(Some(all)),
+        Poll::Pending if again => Poll::Ready(None),
+        Poll::Pending => {
+            again = true;
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    });
+    match early.await {
+        Some(all) => Some(all),
+        None => tokio::time::timeout(limit, reading).await.ok(),
     }
 }
 
-async fn read_all(mut reading: Reading, payload: web::Payload) -> Result<body::Body, Problem> {
+async fn read_all(mut reading: Reading, mut body: Body) -> Result<body::Body, Problem> {
     let bytes_max = reading.bytes_max();
     let refused = |error| match error {
         BodyError::TooLarge => Problem::TooLarge { bytes_max },
         BodyError::TooMuch => Problem::TooMuchWaiting,
     };
-    let mut payload = payload.into_inner();
-    while let Some(piece) = std::future::poll_fn(|cx| Pin::new(&mut payload).poll_next(cx)).await {
+    while let Some(piece) = poll_fn(|cx| Pin::new(&mut body).poll_next(cx)).await {
         let piece = piece.map_err(|_| Problem::CutOff)?;
         reading.push(&piece).map_err(refused)?;
     }
@@ -191,7 +215,7 @@ async fn read_all(mut reading: Reading, payload: web::Payload) -> Result<body::B
 
 /// Hands the events to the journal and waits until they are durable.
 async fn store(
-    engine: &Engine,
+    hooks: &Hooks,
     source: &Source,
     events: Events,
     text: Vec<u8>,
@@ -199,6 +223,7 @@ async fn store(
 ) -> Result<HttpResponse, Problem> {
     /// What an event costs in memory besides its text, and on disk besides its payload.
     const EVENT_BYTES: usize = 256;
+    let engine = hooks.engine.engine();
     let events_max = engine.waiting.max() / 4 / EVENT_BYTES;
     if events.all().len() > events_max.max(1) {
         return Err(Problem::TooManyEvents { events_max });
@@ -208,9 +233,11 @@ async fn store(
     let cost = events.all().len() * EVENT_BYTES + grown;
     permit.grow(cost).map_err(|_| Problem::TooMuchWaiting)?;
     let once = source.identity != Identity::Off;
-    let ids: Vec<_> = events.all().iter().map(|event| event.id).collect();
-    let array = matches!(events, Events::Many(_));
-    let (reply, verdict) = oneshot::channel();
+    let answered = match &events {
+        Events::One([event]) => Stored::One(event.id),
+        Events::Many(events) => Stored::Many(events.iter().map(|event| event.id).collect()),
+    };
+    let (reply, verdict) = hooks.desk.ask();
     let incoming = Incoming {
         earlier: None,
         source: source.name.clone(),
@@ -227,33 +254,46 @@ async fn store(
         })
         .map_err(|_| Problem::Draining)?;
     match verdict.await {
-        Ok(Verdict::Stored { stored, duplicates }) => {
-            Ok(stored_response(array, stored, duplicates, &ids))
+        Verdict::Stored { stored, duplicates } => {
+            Ok(stored_response(&answered, stored, duplicates))
         }
-        Ok(Verdict::Failed) | Err(_) => Err(Problem::NotDurable),
+        Verdict::Failed => Err(Problem::NotDurable),
     }
 }
 
-fn stored_response(
-    array: bool,
-    stored: usize,
-    duplicates: usize,
-    ids: &[crate::event::Id],
-) -> HttpResponse {
-    let body = if array {
-        let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-        let ids = ids.join(",");
-        format!(
-            "{{\"status\":\"stored\",\"stored\":{stored},\"duplicates\":{duplicates},\"ids\":[{ids}]}}"
-        )
-    } else {
-        let status = if stored == 1 { "stored" } else { "duplicate" };
-        let id = ids.first().map(ToString::to_string).unwrap_or_default();
-        format!("{{\"status\":\"{status}\",\"id\":\"{id}\"}}")
+/// The answer to one object, or to an array.
+enum Stored {
+    One(Id),
+    Many(Vec<Id>),
+}
+
+fn stored_response(events: &Stored, stored: usize, duplicates: usize) -> HttpResponse {
+    const JSON: HeaderValue = HeaderValue::from_static("application/json");
+    let body = match events {
+        Stored::One(id) => {
+            let status = if stored == 1 { "stored" } else { "duplicate" };
+            // As long as its room: what is longer would be moved on its way into the answer.
+            let pieces = [
+                b"{\"status\":\"",
+                status.as_bytes(),
+                b"\",\"id\":\"",
+                &id.hex(),
+                b"\"}",
+            ];
+            pieces.concat()
+        }
+        Stored::Many(ids) => {
+            let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+            let ids = ids.join(",");
+            format!(
+                "{{\"status\":\"stored\",\"stored\":{stored},\"duplicates\":{duplicates},\"ids\":[{ids}]}}"
+            )
+            .into_bytes()
+        }
     };
-    HttpResponse::Ok()
-        .content_type("application/json")
-        .body(body)
+    let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
 }
 
 /// Keeps the body before it is refused.

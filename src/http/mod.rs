@@ -1,6 +1,7 @@
 //! HTTP: the only place that knows requests and responses.
 //!
 //! - [`problem`]: every refusal there is, its status and its words
+//! - [`direct`]: deliveries on their short way, all else through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
 //! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `aside`: the threads that make them
@@ -16,6 +17,7 @@ mod aside;
 pub mod attempts;
 pub mod client;
 mod conditions;
+pub mod direct;
 pub mod exports;
 pub mod health;
 pub mod hooks;
@@ -25,9 +27,11 @@ pub mod problem;
 pub mod progress;
 mod sending;
 
+use actix_http::RequestHead;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
+use actix_web::middleware::DefaultHeaders;
 use actix_web::{Error, HttpRequest, HttpResponse, web};
 use problem::Problem;
 use std::future::Future;
@@ -41,11 +45,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
     let only_get = || web::to(|| async { Problem::Method { allow: "GET, HEAD" }.respond() });
     config
         .service(
-            web::resource("/hooks/{source}")
-                .route(web::post().to(hooks::deliver))
-                .default_service(web::to(|| async {
-                    Problem::Method { allow: "POST" }.respond()
-                })),
+            // Posts are taken before they come here.
+            web::resource("/hooks/{source}").default_service(web::to(|| async {
+                Problem::Method { allow: "POST" }.respond()
+            })),
         )
         .service(
             web::resource("/")
@@ -101,15 +104,7 @@ pub fn refuse_endless<S>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
 {
-    let mut upgrades = request.headers().get_all(header::UPGRADE);
-    let endless = *request.method() == Method::CONNECT
-        || upgrades.any(|value| {
-            value
-                .as_bytes()
-                .trim_ascii()
-                .eq_ignore_ascii_case(b"websocket")
-        });
-    let answer = if endless {
+    let answer = if is_endless(request.head()) {
         Err(request)
     } else {
         Ok(service.call(request))
@@ -122,27 +117,43 @@ where
     }
 }
 
-/// What every answer carries. A URL may hold a token, and must not travel on; what is sent is what it says it is, is no part of
-/// another page, and loads nothing. The page alone says what else it needs.
-pub(crate) fn security_headers() -> impl Iterator<Item = (header::HeaderName, &'static str)> {
+fn is_endless(head: &RequestHead) -> bool {
+    let mut upgrades = head.headers.get_all(header::UPGRADE);
+    head.method == Method::CONNECT
+        || upgrades.any(|value| {
+            value
+                .as_bytes()
+                .trim_ascii()
+                .eq_ignore_ascii_case(b"websocket")
+        })
+}
+
+/// What every answer carries. A URL may hold a token, and must not travel on; what is sent is what it says it is.
+pub(crate) fn common_headers() -> [(header::HeaderName, &'static str); 2] {
     [
         (header::REFERRER_POLICY, "no-referrer"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ]
+}
+
+/// What every answer carries that may be shown to a person, besides: it is no part of another page, and loads nothing. The
+/// page alone says what else it needs.
+pub(crate) fn shown_headers() -> impl Iterator<Item = (header::HeaderName, &'static str)> {
+    let shown = [
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
         (header::CONTENT_SECURITY_POLICY, NOTHING_LOADS),
-    ]
-    .into_iter()
+    ];
+    common_headers().into_iter().chain(shown)
 }
 
 const NOTHING_LOADS: &str =
     "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// Puts the security headers on every answer that does not have them.
+/// Puts these headers on every answer that does not have them.
 #[must_use]
-pub fn common_headers() -> actix_web::middleware::DefaultHeaders {
-    let none = actix_web::middleware::DefaultHeaders::new();
-    security_headers().fold(none, actix_web::middleware::DefaultHeaders::add)
+pub fn default_headers() -> DefaultHeaders {
+    shown_headers().fold(DefaultHeaders::new(), DefaultHeaders::add)
 }
 
 /// How this server is reached, where nothing else says it.

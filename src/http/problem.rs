@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::time::SystemTime;
 
-use super::security_headers;
+use super::shown_headers;
 use crate::event::Timestamp;
 use crate::follow::Unavailable;
 use crate::links::Ended;
@@ -365,7 +365,7 @@ impl Problem {
         for (name, value) in response.headers() {
             let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
         }
-        for (name, value) in security_headers() {
+        for (name, value) in shown_headers() {
             let _ = write!(text, "{name}: {value}\r\n");
         }
         let date = HttpDate::from(SystemTime::from(Timestamp::now().utc()));

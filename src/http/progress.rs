@@ -1,11 +1,11 @@
 //! How far a connection is, for whoever keeps its time: between requests,
 //! or in one, from the moment its head was read until its answer is given.
 
-use actix_http::BoxedPayloadStream;
+use actix_http::{BoxedPayloadStream, RequestHead, Response};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
 use actix_web::error::PayloadError;
-use actix_web::http::header::CONTENT_LENGTH;
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::{Error, HttpMessage as _, web};
 use futures_core::Stream;
 use std::cell::{Cell, OnceCell};
@@ -125,12 +125,59 @@ impl Progress {
 }
 
 /// A request that is not answered yet; ends when dropped.
-struct Answering(Progress);
+pub struct Answering(Progress);
 
 impl Drop for Answering {
     fn drop(&mut self) {
         self.0.0.answering.set(false);
     }
+}
+
+/// Begins a request of a connection, if it is one, and follows how much of its body is wanted.
+#[must_use]
+pub fn begin(
+    connection: Option<&Progress>,
+    head: &RequestHead,
+    body: Payload,
+) -> (Option<Answering>, Body) {
+    let answering = connection.map(Progress::begin);
+    if let Some(Answering(progress)) = &answering {
+        let behind = progress.0.behind.take().unwrap_or_default();
+        if !matches!(body, Payload::None) {
+            progress.0.reading.set(true);
+            progress.0.left.set(None);
+            if let Some(length) = length(&head.headers) {
+                progress.set_left(length.saturating_sub(behind));
+            }
+        }
+    }
+    let body = Body {
+        payload: body,
+        progress: connection.cloned(),
+    };
+    (answering, body)
+}
+
+/// Notes what the answer is; it ends when its body does.
+#[must_use]
+pub fn end(answer: Response<BoxBody>, answering: Option<Answering>) -> Response<Tracked> {
+    let is_last = !answer.keep_alive();
+    answer.map_body(|_, body| tracked(body, answering, is_last))
+}
+
+fn tracked(body: BoxBody, answering: Option<Answering>, is_last: bool) -> Tracked {
+    let (body, whole) = match body.size() {
+        BodySize::None => (body, true),
+        _ => match body.try_into_bytes() {
+            Ok(bytes) => (BoxBody::new(bytes), true),
+            Err(body) => (body, false),
+        },
+    };
+    if let Some(Answering(progress)) = &answering {
+        progress.0.last.set(is_last);
+        progress.0.whole.set(whole);
+    }
+    Tracked { body, answering }
 }
 
 /// Answers as `service` does, and tells the connection's [`Progress`].
@@ -144,69 +191,56 @@ pub fn track<S>(
 where
     S: Service<ServiceRequest, Response = ServiceResponse<BoxBody>, Error = Error>,
 {
-    let answering = request.conn_data::<Progress>().map(Progress::begin);
-    if let Some(Answering(progress)) = &answering {
-        let behind = progress.0.behind.take().unwrap_or_default();
-        match request.take_payload() {
-            Payload::None => {}
-            body => {
-                progress.0.reading.set(true);
-                progress.0.left.set(None);
-                if let Some(length) = length(&request) {
-                    progress.set_left(length.saturating_sub(behind));
-                }
-                let payload: BoxedPayloadStream = Box::pin(Wanted(body, progress.clone()));
-                request.set_payload(payload.into());
-            }
-        }
+    let payload = request.take_payload();
+    let (answering, body) = begin(request.conn_data(), request.head(), payload);
+    if !matches!(body.payload, Payload::None) {
+        let body: BoxedPayloadStream = Box::pin(body);
+        request.set_payload(body.into());
     }
     let answer = service.call(request);
     async move {
         let answer = answer.await?;
-        if let Some(Answering(progress)) = &answering {
-            progress.0.last.set(!answer.response().keep_alive());
-        }
-        Ok(answer.map_body(|_, body| {
-            let (body, whole) = match body.size() {
-                BodySize::None => (body, true),
-                _ => match body.try_into_bytes() {
-                    Ok(bytes) => (BoxBody::new(bytes), true),
-                    Err(body) => (body, false),
-                },
-            };
-            if let Some(Answering(progress)) = &answering {
-                progress.0.whole.set(whole);
-            }
-            Tracked { body, answering }
-        }))
+        let is_last = !answer.response().keep_alive();
+        Ok(answer.map_body(|_, body| tracked(body, answering, is_last)))
     }
 }
 
 /// How long its body is, if its head says so: the server refuses heads that say it more than once, or together with chunks.
-fn length(request: &ServiceRequest) -> Option<u64> {
-    let value = request.headers().get(CONTENT_LENGTH)?;
+fn length(headers: &HeaderMap) -> Option<u64> {
+    let value = headers.get(CONTENT_LENGTH)?;
     value.to_str().ok()?.trim().parse().ok()
 }
 
 /// The body of a request, as long as it is wanted and not at its end.
-struct Wanted(Payload, Progress);
+pub struct Body {
+    payload: Payload,
+    progress: Option<Progress>,
+}
 
-impl Stream for Wanted {
+impl Body {
+    fn is_over(&self) {
+        if let Some(progress) = &self.progress {
+            progress.0.reading.set(false);
+        }
+    }
+}
+
+impl Stream for Body {
     type Item = Result<web::Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let Self(body, progress) = self.get_mut();
-        let piece = Pin::new(body).poll_next(cx);
+        let body = self.get_mut();
+        let piece = Pin::new(&mut body.payload).poll_next(cx);
         if let Poll::Ready(None) = piece {
-            progress.0.reading.set(false);
+            body.is_over();
         }
         piece
     }
 }
 
-impl Drop for Wanted {
+impl Drop for Body {
     fn drop(&mut self) {
-        self.1.0.reading.set(false);
+        self.is_over();
     }
 }
 

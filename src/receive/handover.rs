@@ -1,8 +1,9 @@
 //! What is handed to the threads that store, and where their answers go.
 
+use super::reply::Reply;
 use super::waiting::Permit;
+use crate::journal::Incoming;
 use crate::journal::refused::{Kept, RefusedBody};
-use crate::journal::{Incoming, Verdict};
 use tokio::sync::oneshot;
 
 /// A request's events on their way to the journal.
@@ -12,7 +13,7 @@ pub struct Delivery {
     /// What their memory counts as until they are answered.
     pub permit: Permit,
     /// Where the verdict goes.
-    pub reply: oneshot::Sender<Verdict>,
+    pub reply: Reply,
 }
 
 /// A refused body on its way to its file.

@@ -5,17 +5,19 @@
 //! - [`body`]: bytes as they come in, decompressed, bounded
 //! - [`mod@parse`]: the body as events: JSON, or a form
 //! - [`identity`]: what makes two events the same
-//! - [`queue`], [`handover`]: on the way to the threads that store
+//! - [`queue`], [`handover`]: on the way to the threads that store; [`reply`]: on the way back
 
 pub mod body;
 pub mod handover;
 pub mod identity;
 pub mod parse;
 pub mod queue;
+pub mod reply;
 pub mod waiting;
 
 pub use body::{BodyError, Reading};
 pub use handover::{Delivery, Refusal};
 pub use parse::{Parsed, Unusable, parse};
 pub use queue::Queue;
+pub use reply::{Desk, Post, Reply};
 pub use waiting::{Permit, Waiting};

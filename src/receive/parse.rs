@@ -2,7 +2,11 @@
 //! `{` or `[` is JSON or refused; only otherwise a form is taken for one.
 
 use crate::json::{Top, compact, path_bytes, position, scan, write_string};
+use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
+
+/// Where the payloads stand in a text: nearly always one, and then without an allocation for the list.
+pub type Payloads = SmallVec<[Range<usize>; 1]>;
 
 /// Events ready to be identified and stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,7 +14,7 @@ pub struct Parsed {
     /// The text that holds them, without insignificant white space.
     pub text: Vec<u8>,
     /// Where in it each is.
-    pub payloads: Vec<Range<usize>>,
+    pub payloads: Payloads,
     /// Whether they came as an array, be it of one.
     pub array: bool,
 }
@@ -153,10 +157,7 @@ pub fn parse(body: Vec<u8>, form: bool, depth_max: usize) -> Result<Parsed, (Unu
 
 enum Shaped {
     /// The body is its own compact text.
-    InPlace {
-        payloads: Vec<Range<usize>>,
-        array: bool,
-    },
+    InPlace { payloads: Payloads, array: bool },
     /// Another text had to be made.
     Made(Parsed),
 }
@@ -179,7 +180,7 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
             reason: e.reason,
         }
     })?;
-    let (mut payloads, array) = match scanned.top {
+    let (mut payloads, array): (Payloads, _) = match scanned.top {
         Top::Scalar => return Err(Unusable::Scalar),
         Top::Mixed { index, at } => {
             let (line, column) = place(at);
@@ -190,8 +191,8 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
             });
         }
         Top::Objects(payloads) if payloads.is_empty() => return Err(Unusable::EmptyArray),
-        Top::Objects(payloads) => (payloads, true),
-        Top::Object(payload) => (vec![payload], false),
+        Top::Objects(payloads) => (payloads.into(), true),
+        Top::Object(payload) => (smallvec![payload], false),
     };
     // The array around events is no level of theirs.
     let depth = scanned.depth - usize::from(array);
@@ -260,7 +261,7 @@ fn from_form(body: &[u8], depth_max: usize) -> Result<Shaped, Unusable> {
     let whole = 0..text.len();
     Ok(Shaped::Made(Parsed {
         text,
-        payloads: vec![whole],
+        payloads: smallvec![whole],
         array: false,
     }))
 }

@@ -8,13 +8,12 @@ use super::places::Place;
 use super::stall::{Stall, StallMax};
 use super::stream::Stream;
 use super::timer::Timer;
-use crate::engine::Engine;
+use crate::engine::Local;
 use crate::http::problem::Problem;
 use crate::http::progress::Progress;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
@@ -38,7 +37,7 @@ pub struct Connection {
     stream: Take<Stream>,
     progress: Progress,
     /// Its settings hold for every head anew.
-    engine: Arc<Engine>,
+    engine: Local,
     /// Runs while no request is answered.
     waited: Timer,
     /// Whether something came since then: most likely the beginning of a head.
@@ -66,7 +65,7 @@ pub struct Connection {
 
 impl Connection {
     /// A connection of which nothing was read yet. It ends when an answer stands still for longer than `stall_max`.
-    pub fn new(stream: Stream, place: Place, engine: Arc<Engine>, stall_max: StallMax) -> Self {
+    pub fn new(stream: Stream, place: Place, engine: Local, stall_max: StallMax) -> Self {
         let head_time_max = engine.live().settings.limits.head_time_max;
         let place = Rc::new(place);
         // Whatever else keeps what requests tell: the place is free when the connection has ended.
@@ -139,7 +138,7 @@ impl Connection {
             self.place.keep();
             return None;
         }
-        Some(if self.engine.is_draining() {
+        Some(if self.engine.engine().is_draining() {
             Problem::Draining
         } else {
             Problem::TooManyConnections
@@ -348,11 +347,13 @@ mod tests {
     use super::super::places::Places;
     use super::*;
     use crate::config::{Overrides, load};
+    use crate::engine::Engine;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::crypto::ring;
     use rustls::pki_types::{PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use std::future::poll_fn;
+    use std::sync::Arc;
     use std::time::Instant;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
@@ -460,7 +461,7 @@ mod tests {
             kept: STALLED,
             offered,
         };
-        let connection = Connection::new(stream, place, engine.clone(), max);
+        let connection = Connection::new(stream, place, Local::new(engine.clone()), max);
         (connection, places)
     }
 

@@ -8,7 +8,7 @@ use super::stall::StallMax;
 use super::stream::Stream;
 use super::tls;
 use crate::config::Settings;
-use crate::engine::Engine;
+use crate::engine::{Engine, Local};
 use crate::http::problem::Problem;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -31,7 +31,6 @@ const FAREWELL_MAX: Duration = Duration::from_secs(1);
 /// The way in, the same for all workers.
 #[derive(Clone)]
 pub struct Door {
-    engine: Arc<Engine>,
     places: Places,
     told: Places,
     tls: Option<TlsAcceptor>,
@@ -43,7 +42,7 @@ impl Door {
     /// # Errors
     /// When TLS cannot be spoken.
     pub fn new(
-        engine: Arc<Engine>,
+        engine: &Arc<Engine>,
         settings: &Settings,
         places: Places,
         told: Places,
@@ -52,19 +51,18 @@ impl Door {
             None => None,
             Some(_) => Some(tls::acceptor(engine.clone()).map_err(io::Error::other)?),
         };
-        Ok(Self {
-            engine,
-            places,
-            told,
-            tls,
-        })
+        Ok(Self { places, told, tls })
     }
 
     /// Lets a connection in.
     ///
     /// # Errors
     /// When there is no place, or no TLS comes about. It is closed then.
-    pub async fn admit(&self, stream: TcpStream) -> io::Result<(Connection, Option<SocketAddr>)> {
+    pub async fn admit(
+        &self,
+        stream: TcpStream,
+        engine: Local,
+    ) -> io::Result<(Connection, Option<SocketAddr>)> {
         let peer = stream.peer_addr().ok();
         // Answers are written whole: nothing is gained by holding back their ends.
         let _ = stream.set_nodelay(true);
@@ -76,7 +74,7 @@ impl Door {
             }
             return Err(io::ErrorKind::QuotaExceeded.into());
         };
-        let head_time_max = self.engine.live().settings.limits.head_time_max;
+        let head_time_max = engine.live().settings.limits.head_time_max;
         let stream = match &self.tls {
             None => Stream::Plain(Stream::counted(stream)),
             Some(acceptor) => {
@@ -86,7 +84,7 @@ impl Door {
                 shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
             }
         };
-        let connection = Connection::new(stream, place, self.engine.clone(), StallMax::default());
+        let connection = Connection::new(stream, place, engine, StallMax::default());
         Ok((connection, peer))
     }
 

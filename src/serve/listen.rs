@@ -6,13 +6,15 @@
 use super::connection::Connection;
 use super::door::{Door, TOLD_MAX};
 use super::places::Places;
-use crate::engine::Engine;
+use crate::engine::{Engine, Local};
 use crate::http::attempts::Attempts;
-use crate::http::{Reached, common_headers, progress, refuse_endless, routes};
+use crate::http::direct::{self, Hooks};
+use crate::http::{Reached, default_headers, progress, refuse_endless, routes};
+use crate::receive::Desk;
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, KeepAlive, Protocol};
+use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_server::Server;
-use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::{App, web};
 use std::io;
@@ -90,9 +92,10 @@ pub fn serve(
     };
     let settings = engine.live().settings.clone();
     let (places, told) = (Places::new(room.places), Places::new(room.told));
-    let door = Door::new(engine.clone(), &settings, places.clone(), told)?;
-    let engine = web::Data::from(engine.clone());
+    let door = Door::new(engine, &settings, places.clone(), told)?;
     let attempts = Attempts::default();
+    let delivers = engine.clone();
+    let engine = web::Data::from(engine.clone());
     let builder = Server::build()
         .workers(room.workers)
         .max_concurrent_connections(room.of_one_worker())
@@ -110,10 +113,18 @@ pub fn serve(
             .app_data(attempts.clone())
             .app_data(reached)
             .wrap_fn(refuse_endless)
-            .wrap(common_headers())
+            .wrap(default_headers())
             .wrap_fn(progress::track)
             .configure(routes);
         let stopping = stopping.clone();
+        // This is called by each worker, in its own thread.
+        let local = Local::new(delivers.clone());
+        let hooks = Hooks {
+            engine: local.clone(),
+            attempts: attempts.clone(),
+            desk: Desk::default(),
+        };
+        actix_web::rt::spawn(hooks.desk.tell());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
@@ -128,12 +139,18 @@ pub fn serve(
             .on_connect_ext(|connection: &Connection, data| {
                 data.insert(connection.progress());
             })
-            .finish(map_config(app, |()| AppConfig::default()));
+            .finish(apply_fn_factory(
+                map_config(app, |()| AppConfig::default()),
+                move |request: Request, app: &_| direct::answer(request, app, &hooks),
+            ));
         let door = door.clone();
         fn_service(move |stream: TcpStream| {
-            let door = door.clone();
+            let (door, engine) = (door.clone(), local.clone());
             async move {
-                let (connection, peer) = door.admit(stream).await.map_err(DispatchError::Io)?;
+                let (connection, peer) = door
+                    .admit(stream, engine)
+                    .await
+                    .map_err(DispatchError::Io)?;
                 Ok((connection, Protocol::Http1, peer))
             }
         })

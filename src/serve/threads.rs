@@ -5,7 +5,7 @@ use crate::event::Timestamp;
 use crate::follow::Follower;
 use crate::journal::refused::Refused;
 use crate::journal::{Journal, Shared};
-use crate::receive::{Delivery, Refusal};
+use crate::receive::{Delivery, Post, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -41,6 +41,7 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
     Builder::new().name("journal".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
+        let mut post = Post::default();
         let mut checkpoint_failed = false;
         let mut checkpointed = Instant::now();
         let mut tried = Instant::now();
@@ -57,12 +58,11 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
             let was_broken = journal.is_broken();
             journal.tick(Timestamp::now(), Instant::now());
             let verdicts = journal.commit(&incoming, Timestamp::now());
-            incoming.clear();
-            for ((reply, permit), verdict) in replies.drain(..).zip(verdicts) {
-                drop(permit);
-                // Whoever asked may have gone; the events are stored all the same.
-                let _ = reply.send(verdict);
+            let answers = replies.drain(..).zip(verdicts);
+            for (events, ((reply, permit), verdict)) in incoming.drain(..).zip(answers) {
+                reply.give(verdict, (events, permit), &mut post);
             }
+            post.send();
             // At once after the failure, then once a second: a disk that has room again is not kept waiting.
             if journal.is_broken() && (!was_broken || tried.elapsed() >= RETRY) {
                 tried = Instant::now();

@@ -173,7 +173,7 @@ fn check_form(body: &[u8]) {
         }
         (Ok(parsed), None, None) => {
             let whole = 0..parsed.text.len();
-            assert!(!parsed.array && parsed.payloads == std::slice::from_ref(&whole));
+            assert!(!parsed.array && *parsed.payloads == [whole.clone()]);
             let found: Pairs = serde_json::from_slice(&parsed.text).expect("JSON");
             assert_eq!(found.0, wanted);
             assert_eq!(body::check_parse(&parsed.text, 64), Some(parsed));
