@@ -1,7 +1,7 @@
 //! The files of the journal in the order of their chain, as they are found.
 //! Only reads, so that a start and an audit see the same.
 
-use super::segment::{FirstLine, Previous, Segment, Start, read_start};
+use super::segment::{FirstLine, Previous, Segment, Start, read_start, written_end};
 use crate::disk::SharedDisk;
 use crate::layout::{is_passing_name, segment_of_name};
 use std::io;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// What is in the journal's folder.
 #[derive(Debug, Default)]
 pub struct Chain {
-    /// The segments, each as long as the next one says, the last as long as its file.
+    /// The segments, each as long as the next one says, the last as far as it is written.
     pub segments: Vec<Segment>,
     /// Files whose making was cut off or failed. Whatever is in them, no event is.
     pub leftovers: Vec<PathBuf>,
@@ -62,6 +62,10 @@ impl Chain {
         found.sort_by_key(|f| f.0.segment);
         for segment in found {
             chain.link(segment);
+        }
+        if let Some(last) = chain.segments.last_mut() {
+            last.bytes = written_end(&**disk, &last.path, last.bytes)
+                .map_err(|error| (last.path.clone(), error))?;
         }
         Ok(chain)
     }

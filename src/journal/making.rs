@@ -58,6 +58,7 @@ impl Journal {
             day,
             file,
             bytes,
+            room_end: bytes,
         });
         Ok(())
     }

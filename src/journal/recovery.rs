@@ -142,6 +142,7 @@ pub fn open(
             day: last.day,
             file,
             bytes: last.bytes,
+            room_end: last.bytes,
         });
     } else {
         ends(Seq(0), &dir, 0)?;
@@ -286,6 +287,8 @@ fn cut_and_rewrite(
         if let Err(error) = set_aside(disk, layout, segment, &**file, end..file_end) {
             tracing::warn!(%error, "what is cut off the journal could not be kept");
         }
+    }
+    if file.stat().map_err(&in_file)?.bytes > end {
         file.set_len(end).map_err(&in_file)?;
     }
     let (mut piece, mut from) = (Vec::new(), start);

@@ -28,7 +28,7 @@ pub(super) struct Found {
     latest: Timestamp,
 }
 
-/// Where in a segment the last whole batch is, and where the file ends.
+/// Where in a segment the last whole batch is, and where what is written ends.
 pub(super) struct LastBatch {
     pub start: u64,
     pub end: u64,
@@ -90,11 +90,7 @@ impl Found {
         last: bool,
     ) -> Result<LastBatch, RecoveryError> {
         let path = &segment.path;
-        let file_end = if last {
-            file.stat().map_err(at(path))?.bytes
-        } else {
-            segment.bytes
-        };
+        let file_end = segment.bytes;
         let mut lines = Lines::new(file, from..file_end);
         if from == 0 {
             lines.next().map_err(at(path))?;

@@ -117,8 +117,13 @@ impl Place {
         open(real(), self.layout(), options, &[]).unwrap().0
     }
 
+    /// What is written to a file; the room behind the last line of a segment is not.
     fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.path(name)).unwrap()
+        let mut bytes = std::fs::read(self.path(name)).unwrap();
+        if name.starts_with("journal/") {
+            bytes.truncate(without_room(&bytes));
+        }
+        bytes
     }
 
     fn text(&self, name: &str) -> String {
@@ -141,6 +146,12 @@ impl Place {
     fn names(&self, dir: &str) -> Vec<String> {
         names(&self.path(dir))
     }
+}
+
+/// Where what is written ends.
+fn without_room(bytes: &[u8]) -> usize {
+    let last = bytes.iter().rposition(|&b| b != b' ');
+    last.map_or(0, |last| last + 1)
 }
 
 fn names(dir: &Path) -> Vec<String> {

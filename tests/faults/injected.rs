@@ -23,8 +23,8 @@ fn show_injected(seen: &str) {
     }
 }
 
-/// The third write or sync of the segment fails.
-fn third_fails(inject: &str) {
+/// The third batch fails: its write or its sync, which is the `nth` of the segment.
+fn third_batch_fails(inject: &str, nth: u32) {
     let place = Place::new();
     let mut server = place.start();
     let ledger = Ledger::default();
@@ -44,14 +44,14 @@ fn third_fails(inject: &str) {
             "-e",
             "trace=fdatasync,pwrite64",
             "-e",
-            &format!("{inject}:when=3"),
+            &format!("{inject}:when={nth}"),
         ],
     );
     for nth in 1..=2 {
         assert_eq!(post(nth).status, 200);
         ledger.acknowledged().push(event(nth));
     }
-    let good = fs::metadata(&path).expect("a segment").len();
+    let good = segments(&place).remove(0).1.len();
     let refused = post(3);
     assert_eq!(refused.status, 503, "{refused:?}");
     assert!(
@@ -94,7 +94,7 @@ fn third_fails(inject: &str) {
         first.previous.segment, first.previous.bytes
     );
     assert_eq!((first.segment, first.previous.segment), (2, 1));
-    assert_eq!(first.previous.bytes as u64, good);
+    assert_eq!(first.previous.bytes, good);
     assert_eq!(first.first_seq, 4);
     Audit::of(&place, &server, &ledger).assert_untouched();
     server.kill();
@@ -107,17 +107,58 @@ fn third_fails(inject: &str) {
 
 #[test]
 fn a_sync_fails() {
-    third_fails("inject=fdatasync:error=EIO");
+    third_batch_fails("inject=fdatasync:error=EIO", 3);
 }
+
+/// The third write of the segment makes room behind the second batch.
+const WRITE: u32 = 4;
 
 #[test]
 fn a_write_finds_no_room() {
-    third_fails("inject=pwrite64:error=ENOSPC");
+    third_batch_fails("inject=pwrite64:error=ENOSPC", WRITE);
 }
 
 #[test]
 fn a_write_fails() {
-    third_fails("inject=pwrite64:error=EIO");
+    third_batch_fails("inject=pwrite64:error=EIO", WRITE);
+}
+
+/// Room that cannot be made for what comes next is no failure of what came.
+#[test]
+fn no_room_for_what_comes_next() {
+    let place = Place::new();
+    let mut server = place.start();
+    let ledger = Ledger::default();
+    let mut link = Connection::open(&server.url).expect("a connection");
+    let mut post = |nth: usize| {
+        let reply = link.post(&event(nth).body()).expect("an answer");
+        assert_eq!(reply.status, 200, "{reply:?}");
+        ledger.acknowledged().push(event(nth));
+    };
+    post(0);
+    let (path, _) = segments(&place).remove(0);
+    let name = path.to_str().expect("a text");
+    let trace = ["-y", "-P", name, "-e", "trace=pwrite64"];
+    let inject = format!("inject=pwrite64:error=ENOSPC:when={}", WRITE - 1);
+    let strace = Strace::attach(
+        server.pid(),
+        place.path(),
+        &[&trace[..], &["-e", &inject]].concat(),
+    );
+    post(1);
+    post(2);
+    let written = segments(&place).remove(0).1.len();
+    let whole = fs::metadata(&path).expect("a segment").len();
+    assert_eq!(whole, written as u64, "what was begun of it is taken back");
+    (3..10).for_each(&mut post);
+    let seen = strace.finish();
+    show_injected(&seen);
+    assert_eq!(seen.matches("INJECTED").count(), 1, "{seen}");
+    assert_eq!(segments(&place).len(), 1);
+    Audit::of(&place, &server, &ledger).assert_untouched();
+    server.kill();
+    let server = place.start();
+    Audit::of(&place, &server, &ledger).assert_untouched();
 }
 
 /// Every so many of these calls of each thread fail, whatever file they are for.

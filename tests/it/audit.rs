@@ -308,7 +308,8 @@ pub fn segments(place: &Place) -> Vec<(PathBuf, String)> {
     }
     found
         .into_iter()
-        .map(|(_, path, text)| (path, text))
+        // The open one has room behind its last line.
+        .map(|(_, path, text)| (path, text.trim_end_matches(' ').to_owned()))
         .collect()
 }
 

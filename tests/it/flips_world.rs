@@ -191,6 +191,9 @@ impl World {
                 .rfind(|path| path.ends_with("2026-11-25.jsonl"));
             let segment = segment.expect("the last segment");
             let mut content = disk.get(&segment);
+            // They stand where there was room.
+            let written = content.iter().rposition(|&byte| byte != b' ');
+            content.truncate(written.expect("a line") + 1);
             let last = content
                 .split(|&byte| byte == b'\n')
                 .rfind(|line| !line.is_empty());

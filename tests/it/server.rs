@@ -105,6 +105,8 @@ impl Place {
             .iter()
             .filter(wanted)
             .map(|path| std::fs::read_to_string(path).expect("a text"))
+            // The journal's open segment has room behind its last line.
+            .map(|text| text.trim_end_matches(' ').to_owned())
             .collect()
     }
 

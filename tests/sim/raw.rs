@@ -57,7 +57,7 @@ pub fn read(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) -> Result<Journal, S
         if good.is_some_and(|good| good > segment.content.len()) {
             return Err(format!("segment {} is too short", segment.number));
         }
-        let whole = &segment.content[..good.unwrap_or(segment.content.len())];
+        let whole = &segment.content[..good.unwrap_or(written(&segment.content))];
         let rest = read_lines(segment, whole, &mut journal.lines);
         if rest > 0 && next.is_some() {
             return Err(format!(
@@ -68,6 +68,12 @@ pub fn read(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) -> Result<Journal, S
         journal.rest = rest;
     }
     Ok(journal)
+}
+
+/// Behind the last line there may be room, full of spaces.
+fn written(content: &[u8]) -> usize {
+    let last = content.iter().rposition(|&b| b != b' ');
+    last.map_or(0, |last| last + 1)
 }
 
 fn segments(files: &BTreeMap<PathBuf, Vec<u8>>, dir: &Path) -> Result<Vec<Segment>, String> {
