@@ -87,8 +87,8 @@ pub struct Columns {
     /// The columns of the last event's values, in the order of the values: payloads of one sender look alike, so the next
     /// event's n-th value mostly belongs where the last one's n-th did, and need not be looked up.
     pub(super) last: Vec<u32>,
-    /// For each column the number of the event that filled it last: found filled again, its path is repeated.
-    pub(super) filled: Vec<u64>,
+    /// For each column who filled it last: found filled again, its path is repeated.
+    pub(super) filled: Vec<Filled>,
     pub(super) event: u64,
     /// For each column what becomes of arrays in it; nothing when that was not chosen.
     arrays: Vec<Arrays>,
@@ -106,13 +106,26 @@ pub struct Flat {
     /// deferred.
     pub(super) over: Vec<(Path, Range<usize>)>,
     pub(super) fresh: Vec<Fresh>,
-    pub(super) fresh_paths: HashMap<Path, usize>,
-    pub(super) repeats: HashMap<Path, u32>,
+    /// How often each path without a column came.
+    pub(super) fresh_paths: HashMap<Path, u32>,
     pub(super) path: Vec<u8>,
     /// Values that came under another name of a column, in the order of the payload: they come behind the others.
     pub(super) deferred: Vec<(Path, Range<usize>)>,
     /// Bytes of paths that came of taking arrays apart.
     pub(super) expanded: usize,
+}
+
+/// The event that filled a column last, by its number, and how often the column's path came in it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filled {
+    pub(super) event: u64,
+    pub(super) times: u32,
+}
+
+impl Filled {
+    pub(super) fn first(event: u64) -> Self {
+        Self { event, times: 1 }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -292,7 +305,7 @@ impl Columns {
             name,
             valued: false,
         });
-        self.filled.push(0);
+        self.filled.push(Filled::default());
         index
     }
 
@@ -377,9 +390,6 @@ impl Flat {
         self.expanded = 0;
         if !self.fresh_paths.is_empty() {
             self.fresh_paths = HashMap::new();
-        }
-        if !self.repeats.is_empty() {
-            self.repeats = HashMap::new();
         }
         // What one unusual event needed is not held for all that follow.
         self.cells.shrink_to(KEPT);

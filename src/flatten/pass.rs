@@ -1,11 +1,10 @@
 //! One walk through one payload: for every value the column that it belongs to.
 
 use super::choice::{Arrays, Verdict};
-use super::columns::{Columns, Flat, Fresh};
+use super::columns::{Columns, Filled, Flat, Fresh};
 use super::expand::{EXPANDED_BYTES_MAX, path_bytes};
-use super::path::{Path, push_key, push_occurrence};
+use super::path::{Path, push_key, push_number, push_occurrence};
 use crate::json::{Kind, Member, Walker, unescape};
-use std::io::Write as _;
 use std::ops::Range;
 
 /// A longer path gets no column of its own: a thousand names of a megabyte would be a header of a gigabyte.
@@ -97,10 +96,12 @@ impl<'a> Pass<'a> {
         self.count += 1;
         let columns = &mut *self.columns;
         let filled = &mut columns.filled[index as usize];
-        if *filled == columns.event {
-            return self.repeated(value);
+        if filled.event == columns.event {
+            filled.times += 1;
+            let nth = filled.times;
+            return self.repeated(value, nth);
         }
-        *filled = columns.event;
+        *filled = Filled::first(columns.event);
         if guess.is_none() {
             columns.remember(nth, index);
         }
@@ -163,10 +164,7 @@ impl<'a> Pass<'a> {
         while let Some(member) = members.step() {
             nth += 1;
             let length = self.flat.path.len();
-            push_key(&mut self.flat.path, |path| {
-                // Writing to memory does not fail.
-                let _ = write!(path, "{nth}");
-            });
+            push_key(&mut self.flat.path, |path| push_number(path, nth));
             self.member(&mut members, member);
             self.flat.path.truncate(length);
         }
@@ -174,19 +172,13 @@ impl<'a> Pass<'a> {
         true
     }
 
-    /// A path that this event had before: its next occurrence is a column of its own.
-    fn repeated(&mut self, value: Range<usize>) {
-        let flat = &mut *self.flat;
-        let n = flat
-            .repeats
-            .entry(Path::from_bytes(&flat.path))
-            .or_insert(1);
-        *n += 1;
-        let length = flat.path.len();
-        push_occurrence(&mut flat.path, *n);
+    /// A path that this event had before: its `nth` occurrence is a column of its own.
+    fn repeated(&mut self, value: Range<usize>, nth: u32) {
+        let length = self.flat.path.len();
+        push_occurrence(&mut self.flat.path, nth);
         match self.columns.by_path.get(self.flat.path.as_slice()) {
             Some(&index) => {
-                self.columns.filled[index as usize] = self.columns.event;
+                self.columns.filled[index as usize] = Filled::first(self.columns.event);
                 self.flat.cells.push((index, value));
             }
             None => self.unknown(value),
@@ -201,12 +193,12 @@ impl<'a> Pass<'a> {
         if full || self.flat.path.len() > PATH_BYTES_MAX {
             return self.flat.over.push((path, value));
         }
-        if self.flat.fresh_paths.contains_key(&path) {
-            return self.repeated(value);
+        if let Some(times) = self.flat.fresh_paths.get_mut(&path) {
+            *times += 1;
+            let nth = *times;
+            return self.repeated(value, nth);
         }
-        self.flat
-            .fresh_paths
-            .insert(path.clone(), self.flat.fresh.len());
+        self.flat.fresh_paths.insert(path.clone(), 1);
         self.flat.fresh.push(Fresh { path, value });
     }
 }

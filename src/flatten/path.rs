@@ -1,6 +1,7 @@
 //! Paths: what makes two values of different events belong to one column.
 
 use serde::{Deserialize, Serialize};
+use std::io::Write as _;
 
 /// Between two keys. Not a byte of UTF-8, so no key can hold it.
 const BETWEEN: u8 = 0xFF;
@@ -149,10 +150,16 @@ pub(super) fn push_raw(path: &mut Vec<u8>, nth: usize, key: &[u8]) {
     path.extend_from_slice(key);
 }
 
+/// Appends the digits of `n`.
+pub(super) fn push_number(path: &mut Vec<u8>, n: usize) {
+    // Writing to memory does not fail.
+    let _ = write!(path, "{n}");
+}
+
 /// Appends the number of an occurrence.
 pub(super) fn push_occurrence(path: &mut Vec<u8>, n: u32) {
     path.push(AGAIN);
-    path.extend_from_slice(n.to_string().as_bytes());
+    push_number(path, n as usize);
 }
 
 /// The text of the keys in `path`, joined with `.`.
