@@ -1,6 +1,7 @@
 //! The strict check of what arrives: RFC 8259 to the letter, in one pass,
 //! whatever the nesting, without recursion.
 
+use smallvec::SmallVec;
 use std::ops::Range;
 
 /// Where and why a text is not JSON.
@@ -100,10 +101,10 @@ pub fn scan(text: &str) -> Result<Scan, JsonError> {
     })
 }
 
-/// Which of the open brackets are objects, one bit each: a megabyte of `[` costs 128 KiB.
+/// Which of the open brackets are objects, one bit each: a megabyte of `[` costs 128 KiB, and 128 of them no allocation.
 #[derive(Default)]
 struct Nesting {
-    bits: Vec<u64>,
+    bits: SmallVec<[u64; 2]>,
     depth: usize,
 }
 

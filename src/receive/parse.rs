@@ -205,7 +205,13 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
         .saturating_mul(scanned.key_bytes_max)
         .saturating_mul(scanned.depth);
     let too_long = |payload: &Range<usize>| {
-        path_bytes(&compact(&text.as_bytes()[payload.clone()], &mut []), 0) > PATHS_BYTES_MAX
+        let payload = &text.as_bytes()[payload.clone()];
+        let bytes = if scanned.blanks == 0 {
+            path_bytes(payload, 0)
+        } else {
+            path_bytes(&compact(payload, &mut []), 0)
+        };
+        bytes > PATHS_BYTES_MAX
     };
     if bound as u64 > PATHS_BYTES_MAX && payloads.iter().any(too_long) {
         return Err(Unusable::PathsTooLong);
