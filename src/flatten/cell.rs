@@ -83,15 +83,19 @@ pub fn write_text(text: &[u8], guard: bool, out: &mut Vec<u8>) {
     if lead {
         out.push(b'\'');
     }
+    // What nothing is put into is copied at one stroke.
+    let mut copied = 0;
     for (i, &byte) in text.iter().enumerate() {
         if byte == b'"' {
-            out.push(b'"');
-        }
-        out.push(byte);
-        if guard && runs_behind(byte, &text[i + 1..]) {
+            out.extend_from_slice(&text[copied..=i]);
+            copied = i;
+        } else if guard && SPECIAL[usize::from(byte)] && runs_behind(byte, &text[i + 1..]) {
+            out.extend_from_slice(&text[copied..=i]);
             out.push(b'\'');
+            copied = i + 1;
         }
     }
+    out.extend_from_slice(&text[copied..]);
     out.push(b'"');
 }
 
