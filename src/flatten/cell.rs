@@ -135,7 +135,7 @@ pub fn unguarded(text: &str) -> String {
 }
 
 thread_local! {
-    /// Decoded text of the cell at hand; kept so that a cell does not cost an allocation.
+    /// The text of the cell at hand that had to be made.
     static DECODED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -189,7 +189,8 @@ pub fn write_value(raw: &[u8], arrays: Arrays, guard: bool, out: &mut Vec<u8>) {
     });
 }
 
-fn with_decoded(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8])) {
+/// Hands `then` the text that `fill` makes, in room that is kept: a cell does not cost an allocation. Neither may call this.
+pub(super) fn with_decoded(fill: impl FnOnce(&mut Vec<u8>), then: impl FnOnce(&[u8])) {
     DECODED.with_borrow_mut(|text| {
         text.clear();
         fill(text);

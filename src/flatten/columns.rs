@@ -54,6 +54,9 @@ impl Column {
 /// Cells that are kept room for from event to event.
 const KEPT: usize = 4096;
 
+/// Bytes of the paths of values without a column that are kept room for.
+const KEPT_BYTES: usize = 64 << 10;
+
 /// Bytes that are kept to remember what was decided about paths without a column: senders may make endless ones.
 const DECIDED_BYTES_MAX: usize = 256 << 10;
 
@@ -102,9 +105,10 @@ pub struct Columns {
 pub struct Flat {
     /// Column and place in the payload, by ascending column.
     pub(super) cells: Vec<(u32, Range<usize>)>,
-    /// Values without a column of their own: their whole path and place, in the order of the payload but for those that were
-    /// deferred.
-    pub(super) over: Vec<(Path, Range<usize>)>,
+    /// Values without a column of their own: where in `over_paths` their whole path is, and their place, in the order of the
+    /// payload but for those that were deferred.
+    pub(super) over: Vec<(Range<usize>, Range<usize>)>,
+    pub(super) over_paths: Vec<u8>,
     pub(super) fresh: Vec<Fresh>,
     /// How often each path without a column came.
     pub(super) fresh_paths: HashMap<Path, u32>,
@@ -353,7 +357,7 @@ impl Columns {
                 let index = self.add(path, name);
                 flat.cells.push((index, value));
             } else {
-                flat.over.push((path, value));
+                flat.push_over(path.bytes(), value);
             }
         }
         let Flat { over, deferred, .. } = flat;
@@ -380,9 +384,17 @@ impl Columns {
 }
 
 impl Flat {
+    /// Puts a value at `path` with those that have no column.
+    pub(super) fn push_over(&mut self, path: &[u8], value: Range<usize>) {
+        let start = self.over_paths.len();
+        self.over_paths.extend_from_slice(path);
+        self.over.push((start..self.over_paths.len(), value));
+    }
+
     fn clear(&mut self) {
         self.cells.clear();
         self.over.clear();
+        self.over_paths.clear();
         self.fresh.clear();
         self.path.clear();
         self.deferred.clear();
@@ -394,6 +406,7 @@ impl Flat {
         // What one unusual event needed is not held for all that follow.
         self.cells.shrink_to(KEPT);
         self.over.shrink_to(KEPT);
+        self.over_paths.shrink_to(KEPT_BYTES);
         self.fresh.shrink_to(KEPT);
     }
 }

@@ -188,11 +188,14 @@ impl<'a> Pass<'a> {
 
     /// A path without a column yet.
     fn unknown(&mut self, value: Range<usize>) {
-        let path = Path::from_bytes(&self.flat.path);
         let full = !self.columns.has_room() && self.columns.more.is_some();
         if full || self.flat.path.len() > PATH_BYTES_MAX {
-            return self.flat.over.push((path, value));
+            let path = std::mem::take(&mut self.flat.path);
+            self.flat.push_over(&path, value);
+            self.flat.path = path;
+            return;
         }
+        let path = Path::from_bytes(&self.flat.path);
         if let Some(times) = self.flat.fresh_paths.get_mut(&path) {
             *times += 1;
             let nth = *times;

@@ -46,10 +46,7 @@ impl Path {
 
     /// Its bytes without the number of an occurrence.
     pub(super) fn base(&self) -> &[u8] {
-        match memchr::memchr(AGAIN, &self.0) {
-            Some(end) => &self.0[..end],
-            None => &self.0,
-        }
+        base(&self.0)
     }
 
     /// This path as often within its event as `other`.
@@ -162,12 +159,24 @@ pub(super) fn push_occurrence(path: &mut Vec<u8>, n: u32) {
     push_number(path, n as usize);
 }
 
+/// `path` without the number of an occurrence.
+pub(super) fn base(path: &[u8]) -> &[u8] {
+    match memchr::memchr(AGAIN, path) {
+        Some(end) => &path[..end],
+        None => path,
+    }
+}
+
+/// Each key of a path, as it was sent.
+pub(super) fn keys(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    // An empty first key.
+    split(path.strip_prefix(&[OWN]).unwrap_or(path))
+}
+
 /// The text of the keys in `path`, joined with `.`.
 pub(super) fn joined(path: &[u8]) -> String {
-    // An empty first key.
-    let path = path.strip_prefix(&[OWN]).unwrap_or(path);
     let mut text = Vec::with_capacity(path.len());
-    for (nth, key) in split(path).enumerate() {
+    for (nth, key) in keys(path).enumerate() {
         if nth > 0 {
             text.push(b'.');
         }

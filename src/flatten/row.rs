@@ -1,8 +1,9 @@
 //! Rows and headers as CSV.
 
-use super::cell::{Kind, with_value, write_text, write_value};
+use super::cell::{Kind, with_decoded, with_value, write_text, write_value};
 use super::columns::{Columns, Flat};
-use crate::json::write_string;
+use super::path::{base, keys};
+use crate::json::write_inside;
 use std::ops::Range;
 
 /// UTF-8's byte order mark.
@@ -44,7 +45,10 @@ impl Columns {
             match slot {
                 Slot::ReceivedAt => out.extend_from_slice(received_at),
                 Slot::EventId => out.extend_from_slice(id),
-                Slot::More => write_text(&more_text(payload, flat), guard, out),
+                Slot::More => with_decoded(
+                    |text| more_text(payload, flat, text),
+                    |text| write_text(text, guard, out),
+                ),
                 Slot::Value(value) => {
                     let start = out.len();
                     write_value(&payload[value], self.arrays(column), guard, out);
@@ -72,7 +76,10 @@ impl Columns {
             match slot {
                 Slot::ReceivedAt => each(column, Kind::Text, received_at),
                 Slot::EventId => each(column, Kind::Text, id),
-                Slot::More => each(column, Kind::Text, &more_text(payload, flat)),
+                Slot::More => with_decoded(
+                    |text| more_text(payload, flat, text),
+                    |text| each(column, Kind::Text, text),
+                ),
                 Slot::Value(value) => {
                     with_value(&payload[value], self.arrays(column), |kind, text| {
                         if !text.is_empty() {
@@ -130,17 +137,22 @@ impl Own {
     }
 }
 
-/// The text of `more`: one JSON object of what has no column.
-fn more_text(payload: &[u8], flat: &Flat) -> Vec<u8> {
-    let mut text = vec![b'{'];
+/// Appends the text of `more`: one JSON object of what has no column.
+fn more_text(payload: &[u8], flat: &Flat, text: &mut Vec<u8>) {
+    text.push(b'{');
     for (i, (path, value)) in flat.over.iter().enumerate() {
         if i > 0 {
             text.push(b',');
         }
-        write_string(&path.whole(), &mut text);
-        text.push(b':');
+        text.push(b'"');
+        for (nth, key) in keys(base(&flat.over_paths[path.clone()])).enumerate() {
+            if nth > 0 {
+                text.push(b'.');
+            }
+            write_inside(key, text);
+        }
+        text.extend_from_slice(b"\":");
         text.extend_from_slice(&payload[value.clone()]);
     }
     text.push(b'}');
-    text
 }

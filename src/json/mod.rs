@@ -11,5 +11,5 @@ mod text;
 mod walk;
 
 pub use scan::{JsonError, Scan, Top, position, scan};
-pub use text::{compact, unescape, write_string};
+pub use text::{compact, unescape, write_inside, write_string};
 pub use walk::{Kind, Member, Walker, find, nested_end, path_bytes};

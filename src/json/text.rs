@@ -106,7 +106,13 @@ fn hex4(text: &[u8]) -> Option<u32> {
 /// Appends `text` as a JSON string, escaping no more than JSON asks for.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
+    write_inside(text.as_bytes(), out);
+    out.push(b'"');
+}
+
+/// Appends what stands between the quotes of a JSON string that means `text`.
+pub fn write_inside(text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
     loop {
         let plain = plain_prefix(rest);
         out.extend_from_slice(&rest[..plain]);
@@ -128,7 +134,6 @@ pub fn write_string(text: &str, out: &mut Vec<u8>) {
             }
         }
     }
-    out.push(b'"');
 }
 
 #[cfg(test)]
