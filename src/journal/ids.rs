@@ -7,6 +7,7 @@ use crate::disk::{Open, SharedDisk, SharedFile, read_range};
 use crate::event::{Id, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::io;
+use std::ops::Range;
 use std::path::PathBuf;
 
 const RECORD: usize = 24;
@@ -63,13 +64,23 @@ impl IdLog {
             broken: false,
         };
         let first = mark.file.saturating_sub(files_max).max(1);
-        for number in first..=mark.file {
-            let wanted = if number == mark.file {
-                Some(mark.records)
-            } else {
-                None
-            };
-            log.load(number, wanted, seen)?;
+        let mut held = Vec::new();
+        for number in first..mark.file {
+            let stat = log.disk.stat(&log.path(number))?;
+            held.push((number, stat.map_or(0, |stat| stat.bytes / RECORD as u64)));
+        }
+        if mark.file > 0 {
+            held.push((mark.file, mark.records));
+        }
+        // Those that would leave for others at once are not read.
+        let all: u64 = held.iter().map(|(_, records)| records).sum();
+        let mut over = all.saturating_sub(ids_max as u64);
+        for (number, records) in held {
+            let skipped = over.min(records);
+            over -= skipped;
+            if skipped < records || number == mark.file {
+                log.load(number, skipped..records, seen)?;
+            }
         }
         log.remove_others(first)?;
         Ok(log)
@@ -109,17 +120,13 @@ impl IdLog {
         self.dir.join(format!("{number:08}.ids"))
     }
 
-    fn load(&mut self, number: u64, wanted: Option<u64>, seen: &mut Seen) -> io::Result<()> {
-        let file = match self.disk.open(&self.path(number), Open::Write) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound && wanted.is_none() => return Ok(()),
-            Err(e) => return Err(e),
-        };
-        let records = wanted.unwrap_or(file.stat()?.bytes / RECORD as u64);
-        let end = records * RECORD as u64;
-        let (mut chunk, mut at) = (Vec::new(), 0);
+    /// Takes these records of a file. The newest file is cut behind them, and goes on.
+    fn load(&mut self, number: u64, records: Range<u64>, seen: &mut Seen) -> io::Result<()> {
+        let file = self.disk.open(&self.path(number), Open::Write)?;
+        let bytes = |records: u64| records * RECORD as u64;
+        let (mut chunk, mut at, end) = (Vec::new(), bytes(records.start), bytes(records.end));
         while at < end {
-            let until = end.min(at + 1_000 * RECORD as u64);
+            let until = end.min(at + bytes(1_000));
             read_range(&*file, at..until, &mut chunk)?;
             if chunk.len() as u64 != until - at {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -130,7 +137,7 @@ impl IdLog {
             }
             at = until;
         }
-        if wanted.is_some() {
+        if number == self.at.file {
             file.set_len(end)?;
             self.file = Some(file);
         }
