@@ -1,11 +1,10 @@
 //! What all turns gave, as a table in Markdown.
 
+use crate::load::machine::{self, median};
 use crate::servers::Kind;
 use crate::turn::Measured;
 use std::fmt::Write as _;
-use std::fs;
 use std::io;
-use std::thread::available_parallelism;
 
 /// All turns so far, by connections and kind.
 pub struct Results {
@@ -64,13 +63,8 @@ impl Results {
             "# rowhook beside a server that stores nothing\n"
         ));
         line(format_args!(
-            "{}, rowhook {}, {} with {} cores shared with the generator, Linux {}. Up to {events} events of {} bytes a turn, \
-             the median of {rounds} rounds; ratios are taken within a round.\n",
-            chrono::Utc::now().format("%Y-%m-%d"),
-            env!("CARGO_PKG_VERSION"),
-            processor(),
-            available_parallelism()?,
-            kernel()?,
+            "{}. Up to {events} events of {} bytes a turn, the median of {rounds} rounds; ratios are taken within a round.\n",
+            machine::describe()?,
             crate::load::event::BYTES,
         ));
         line(format_args!(
@@ -111,29 +105,4 @@ impl Results {
         let is = move |turn: &&(usize, Kind, Measured)| turn.0 == connections && turn.1 == kind;
         self.turns.iter().filter(is).map(|turn| &turn.2)
     }
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        many => f64::midpoint(values[(many - 1) / 2], values[many / 2]),
-    }
-}
-
-/// The kernel's version, without what its builder calls it.
-fn kernel() -> io::Result<String> {
-    let told = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    let numbers = told.trim().split('-').next().unwrap_or_default();
-    Ok(numbers.to_owned())
-}
-
-/// The processor's name, as the system tells it.
-fn processor() -> String {
-    let told = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = told.lines().find_map(|line| {
-        let (key, name) = line.split_once(':')?;
-        (key.trim() == "model name").then(|| name.trim().to_owned())
-    });
-    name.unwrap_or_else(|| "a machine".to_owned())
 }

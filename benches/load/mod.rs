@@ -11,6 +11,7 @@ pub mod download;
 pub mod event;
 pub mod generator;
 pub mod link;
+pub mod machine;
 pub mod process;
 pub mod round;
 pub mod scores;
