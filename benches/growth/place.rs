@@ -12,7 +12,7 @@ use std::path::{self, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// As many events as connections are opened for at a time.
+/// Events that are posted over the same connections.
 pub const SLICE: u64 = 100_000;
 
 /// A directory for one server at a time, and how that is started.
