@@ -29,7 +29,7 @@ pub(super) struct Part {
 const PIECE: u64 = 256 * 1024;
 /// A file that is written anew is synced this often: while all of it goes to the disk at one stroke, no batch of the journal does,
 /// and a hundred megabytes keep deliveries waiting for a tenth of a second.
-const SYNC_BYTES: u64 = 4 << 20;
+const SYNC_BYTES: u64 = 1 << 20;
 
 impl Part {
     /// Makes a file with its header, in place of one of that name: names of unfinished files are ours.
