@@ -127,8 +127,8 @@ const MUTANTS: [Mutant; 21] = [
         name: "wider-unsynced",
         breaks: "a wider file is durable before it takes the place of the other",
         file: "src/table/files.rs",
-        find: "        wide.file.sync()?;\n",
-        replace: "",
+        find: "        wide.file.sync()?;\n        wide.left",
+        replace: "        wide.left",
     },
     Mutant {
         name: "one-version",
