@@ -61,9 +61,11 @@ impl Clock {
         text.trim().parse().expect("seconds")
     }
 
-    /// Sets it so that its next midnight (UTC) is `before` away.
+    /// Sets it so that its next midnight (UTC) is `before` away, or as much as a millisecond less: what is delivered after
+    /// this with no time before belongs to the new day.
     pub fn to_midnight(&self, before: Duration) {
-        self.set(midnight(self.ahead()) - before.as_secs_f64());
+        let exact = midnight(self.ahead()) - before.as_secs_f64();
+        self.set((exact * 1e3).ceil() / 1e3);
     }
 }
 
