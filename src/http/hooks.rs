@@ -12,7 +12,9 @@ use crate::event::Id;
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
-use crate::receive::{BodyError, Delivery, Permit, Reading, Refusal, Unusable, body, parse};
+use crate::receive::{
+    Answer, BodyError, Delivery, Permit, Reading, Refusal, Unusable, body, parse,
+};
 use actix_http::RequestHead;
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -49,19 +51,57 @@ pub async fn deliver(
     let headers = &head.headers;
     let gzip = is_gzip(headers)?;
     let body = read(headers, body, engine, &live, gzip).await?;
-    let broken_gzip = body.broken_gzip;
+    let same = same(source, headers);
+    match hand_over(hooks, &live, source, same, is_form(headers), body) {
+        Ok((events, verdict)) => match verdict.await {
+            Verdict::Stored { stored, duplicates } => {
+                Ok(stored_response(&events, stored, duplicates))
+            }
+            Verdict::Failed => Err(Problem::NotDurable),
+        },
+        Err(NotHandedOver::Unusable(why, bytes, permit)) => {
+            Err(Box::pin(refuse(engine, source, headers, why, bytes, permit)).await)
+        }
+        Err(NotHandedOver::Problem(problem)) => Err(problem),
+    }
+}
+
+/// What is told of events that went to the journal, and what became of them once it is known.
+pub type Handed = (Stored, Answer);
+
+/// Why nothing of a body goes to the journal.
+pub(super) enum NotHandedOver {
+    /// What it is, itself, and what it counts as.
+    Unusable(Unusable, Vec<u8>, Permit),
+    Problem(Problem),
+}
+
+/// Makes events of a body and hands them to the journal.
+pub(super) fn hand_over(
+    hooks: &Hooks,
+    live: &Live,
+    source: &Source,
+    same: Same<'_>,
+    form: bool,
+    body: body::Body,
+) -> Result<Handed, NotHandedOver> {
+    let body::Body {
+        bytes,
+        permit,
+        broken_gzip,
+    } = body;
     let outcome = if broken_gzip {
-        Err((Unusable::NotGzip, body.bytes))
+        Err((Unusable::NotGzip, bytes))
     } else {
-        parse(body.bytes, is_form(headers), live.settings.limits.depth_max)
+        parse(bytes, form, live.settings.limits.depth_max)
     };
     match outcome {
         Ok(parsed) => {
-            let same = same(source, headers);
-            let events = identify(&engine.id_key, &source.name, same, &parsed);
-            store(hooks, source, events, parsed.text, body.permit).await
+            let key = &hooks.engine.engine().id_key;
+            let events = identify(key, &source.name, same, &parsed);
+            store(hooks, source, events, parsed.text, permit).map_err(NotHandedOver::Problem)
         }
-        Err((why, bytes)) => Err(refuse(engine, source, headers, why, bytes, body.permit).await),
+        Err((why, bytes)) => Err(NotHandedOver::Unusable(why, bytes, permit)),
     }
 }
 
@@ -91,7 +131,7 @@ async fn authenticate(
             match (given.next(), given.next()) {
                 (Some(value), None) if secrets.matches(value.as_bytes()) => return Ok(()),
                 (None, _) => {}
-                (Some(_), _) => access::wrong_secret(head, live, attempts).await?,
+                (Some(_), _) => Box::pin(access::wrong_secret(head, live, attempts)).await?,
             }
             Err(Problem::Unauthorized)
         }
@@ -213,14 +253,14 @@ async fn read_all(mut reading: Reading, mut body: Body) -> Result<body::Body, Pr
     reading.finish().map_err(refused)
 }
 
-/// Hands the events to the journal and waits until they are durable.
-async fn store(
+/// Hands `events`, which stand in `text`, to the journal.
+fn store(
     hooks: &Hooks,
     source: &Source,
     events: Events,
     text: Vec<u8>,
     mut permit: Permit,
-) -> Result<HttpResponse, Problem> {
+) -> Result<Handed, Problem> {
     /// What an event costs in memory besides its text, and on disk besides its payload.
     const EVENT_BYTES: usize = 256;
     let engine = hooks.engine.engine();
@@ -233,7 +273,7 @@ async fn store(
     let cost = events.all().len() * EVENT_BYTES + grown;
     permit.grow(cost).map_err(|_| Problem::TooMuchWaiting)?;
     let once = source.identity != Identity::Off;
-    let answered = match &events {
+    let stored = match &events {
         Events::One([event]) => Stored::One(event.id),
         Events::Many(events) => Stored::Many(events.iter().map(|event| event.id).collect()),
     };
@@ -253,44 +293,49 @@ async fn store(
             reply,
         })
         .map_err(|_| Problem::Draining)?;
-    match verdict.await {
-        Verdict::Stored { stored, duplicates } => {
-            Ok(stored_response(&answered, stored, duplicates))
-        }
-        Verdict::Failed => Err(Problem::NotDurable),
-    }
+    Ok((stored, verdict))
 }
 
-/// The answer to one object, or to an array.
-enum Stored {
+/// What is told of events that are stored.
+pub enum Stored {
+    /// The id of one object.
     One(Id),
+    /// Those of an array.
     Many(Vec<Id>),
+}
+
+impl Stored {
+    /// The body of the answer.
+    #[must_use]
+    pub fn text(&self, stored: usize, duplicates: usize) -> Vec<u8> {
+        match self {
+            Self::One(id) => {
+                let status = if stored == 1 { "stored" } else { "duplicate" };
+                // As long as its room: what is longer would be moved on its way into the answer.
+                let pieces = [
+                    b"{\"status\":\"",
+                    status.as_bytes(),
+                    b"\",\"id\":\"",
+                    &id.hex(),
+                    b"\"}",
+                ];
+                pieces.concat()
+            }
+            Self::Many(ids) => {
+                let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+                let ids = ids.join(",");
+                format!(
+                    "{{\"status\":\"stored\",\"stored\":{stored},\"duplicates\":{duplicates},\"ids\":[{ids}]}}"
+                )
+                .into_bytes()
+            }
+        }
+    }
 }
 
 fn stored_response(events: &Stored, stored: usize, duplicates: usize) -> HttpResponse {
     const JSON: HeaderValue = HeaderValue::from_static("application/json");
-    let body = match events {
-        Stored::One(id) => {
-            let status = if stored == 1 { "stored" } else { "duplicate" };
-            // As long as its room: what is longer would be moved on its way into the answer.
-            let pieces = [
-                b"{\"status\":\"",
-                status.as_bytes(),
-                b"\",\"id\":\"",
-                &id.hex(),
-                b"\"}",
-            ];
-            pieces.concat()
-        }
-        Stored::Many(ids) => {
-            let ids: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
-            let ids = ids.join(",");
-            format!(
-                "{{\"status\":\"stored\",\"stored\":{stored},\"duplicates\":{duplicates},\"ids\":[{ids}]}}"
-            )
-            .into_bytes()
-        }
-    };
+    let body = events.text(stored, duplicates);
     let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(body));
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response

@@ -1,7 +1,7 @@
 //! HTTP: the only place that knows requests and responses.
 //!
 //! - [`problem`]: every refusal there is, its status and its words
-//! - [`direct`]: deliveries on their short way, all else through the routes
+//! - [`plain`]: deliveries on their shortest way, before the HTTP server; [`direct`]: on the short way behind it; all else goes through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
 //! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `aside`: the threads that make them
@@ -23,6 +23,7 @@ pub mod health;
 pub mod hooks;
 pub mod listing;
 pub mod page;
+pub mod plain;
 pub mod problem;
 pub mod progress;
 mod sending;

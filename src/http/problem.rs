@@ -368,7 +368,7 @@ impl Problem {
         for (name, value) in shown_headers() {
             let _ = write!(text, "{name}: {value}\r\n");
         }
-        let date = HttpDate::from(SystemTime::from(Timestamp::now().utc()));
+        let date = date(Timestamp::now());
         let body = response.into_body().try_into_bytes().unwrap_or_default();
         let _ = write!(
             text,
@@ -379,4 +379,9 @@ impl Problem {
         bytes.extend_from_slice(&body);
         bytes
     }
+}
+
+/// A moment as HTTP writes it (RFC 9110, 5.6.7).
+pub(super) fn date(moment: Timestamp) -> String {
+    HttpDate::from(SystemTime::from(moment.utc())).to_string()
 }

@@ -19,5 +19,5 @@ pub use body::{BodyError, Reading};
 pub use handover::{Delivery, Refusal};
 pub use parse::{Parsed, Unusable, parse};
 pub use queue::Queue;
-pub use reply::{Desk, Post, Reply};
+pub use reply::{Answer, Desk, Post, Reply};
 pub use waiting::{Permit, Waiting};

@@ -28,6 +28,11 @@ impl Behind {
         self.bytes.is_empty()
     }
 
+    /// Keeps what was read before the server read anything.
+    pub fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
     /// Gives at most `room` bytes of it.
     pub fn give(&mut self, buf: &mut ReadBuf<'_>, room: usize, progress: &Progress) {
         // The server has looked at what it was given before.

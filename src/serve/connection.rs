@@ -14,7 +14,7 @@ use crate::http::progress::Progress;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf, Take};
 
@@ -97,6 +97,56 @@ impl Connection {
     /// What its requests tell it.
     pub fn progress(&self) -> Progress {
         self.progress.clone()
+    }
+
+    /// Reads what may be a request, where the server has read nothing yet. Ready also when there is none to come any more.
+    pub fn poll_request(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<()> {
+        self.stream.set_limit(buf.remaining() as u64);
+        // Of an end or an error the server hears by a read of its own.
+        if Pin::new(&mut self.stream).poll_read(cx, buf).is_ready() {
+            return Poll::Ready(());
+        }
+        self.cut = self.is_over(cx, false).is_some();
+        if self.cut {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// What was read is a request, and will be answered here.
+    pub fn begin(&mut self) {
+        self.waited.stop();
+        self.place.keep();
+    }
+
+    /// What was read is for the server.
+    pub fn unread(&mut self, bytes: &[u8]) {
+        self.behind.put(bytes);
+    }
+
+    /// Sends what is taken of `text` at once; [`Connection::poll_answered`] sends the rest.
+    pub fn answer(&mut self, text: &[u8]) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        let sent = match self.stream.get_mut().write(cx, text) {
+            Poll::Ready(Ok(sent)) => sent,
+            // It is tried again, and heard of then.
+            Poll::Ready(Err(_)) | Poll::Pending => 0,
+        };
+        self.instead.extend_from_slice(&text[sent..]);
+    }
+
+    /// Whether the answer is on its way.
+    pub fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let sent = self.send_all(cx);
+        self.unsent = sent.is_pending();
+        self.keep_time(cx, sent, true)
+    }
+
+    /// Answers with `problem`, and reads nothing more.
+    pub fn refuse(&mut self, problem: &Problem) {
+        self.answer(&problem.last_words());
+        self.cut = true;
     }
 
     /// Whether an answer is under way: it is not given yet, or not all of it taken. What would be said now would be in it.
@@ -295,10 +345,8 @@ impl AsyncWrite for Connection {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let sent = this.send_all(cx);
-        this.unsent = sent.is_pending();
         // Before it begins to wait: the place may have to be its own again.
-        let outcome = this.keep_time(cx, sent, true);
+        let outcome = this.poll_answered(cx);
         // An answer may be given and the next request begun at one stroke: its body is to be read.
         if this.held && (!this.is_busy() || this.progress.is_reading()) {
             this.held = false;

@@ -5,6 +5,7 @@
 
 use super::connection::Connection;
 use super::door::{Door, TOLD_MAX};
+use super::front::Front;
 use super::places::Places;
 use crate::engine::{Engine, Local};
 use crate::http::attempts::Attempts;
@@ -125,6 +126,7 @@ pub fn serve(
             desk: Desk::default(),
         };
         actix_web::rt::spawn(hooks.desk.tell());
+        let front = Front::new(hooks.clone());
         let http = HttpService::build()
             .graceful_shutdown_signal(move || {
                 let stopping = stopping.clone();
@@ -145,12 +147,13 @@ pub fn serve(
             ));
         let door = door.clone();
         fn_service(move |stream: TcpStream| {
-            let (door, engine) = (door.clone(), local.clone());
+            let (door, engine, front) = (door.clone(), local.clone(), front.clone());
             async move {
-                let (connection, peer) = door
+                let (mut connection, peer) = door
                     .admit(stream, engine)
                     .await
                     .map_err(DispatchError::Io)?;
+                front.take(&mut connection).await;
                 Ok((connection, Protocol::Http1, peer))
             }
         })

@@ -6,12 +6,13 @@
 //! - [`mod@signals`]: when to stop
 //! - [`reload`], `watch`: the configuration read again, other hands on files
 //! - [`socket`]: how commands reach the process that holds the output directory
-//! - `listen`, `door`, `places`, `connection`, `behind`, `stall`, `timer`, `stream`, `tls`: who comes in, and how long it may take
+//! - `listen`, `door`, `places`, `front`, `connection`, `behind`, `stall`, `timer`, `stream`, `tls`: who comes in, and how long it may take
 //! - [`run`]: from settings to a server that listens, until it is told to stop
 
 mod behind;
 mod connection;
 mod door;
+mod front;
 mod listen;
 pub mod open;
 mod places;
