@@ -12,9 +12,7 @@ use crate::event::Id;
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
-use crate::receive::{
-    Answer, BodyError, Delivery, Permit, Reading, Refusal, Unusable, body, parse,
-};
+use crate::receive::{Answer, BodyError, Permit, Reading, Refusal, Unusable, body, parse};
 use actix_http::RequestHead;
 use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
@@ -277,7 +275,6 @@ fn store(
         Events::One([event]) => Stored::One(event.id),
         Events::Many(events) => Stored::Many(events.iter().map(|event| event.id).collect()),
     };
-    let (reply, verdict) = hooks.desk.ask();
     let incoming = Incoming {
         earlier: None,
         source: source.name.clone(),
@@ -285,15 +282,8 @@ fn store(
         text,
         events,
     };
-    engine
-        .deliveries
-        .put(Delivery {
-            incoming,
-            permit,
-            reply,
-        })
-        .map_err(|_| Problem::Draining)?;
-    Ok((stored, verdict))
+    let answer = hooks.desk.deliver(incoming, permit);
+    Ok((stored, answer.ok_or(Problem::Draining)?))
 }
 
 /// What is told of events that are stored.

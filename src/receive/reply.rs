@@ -1,10 +1,13 @@
-//! The way back. Verdicts for all requests of a thread come together, and are
-//! told to each within that thread: a batch wakes a thread once, however many
-//! of its requests wait.
+//! The way to the journal and back, for all requests of a thread together. What
+//! is at hand at a time rings once; verdicts come together too, and are told to
+//! each within that thread: a batch wakes a thread once, however many of its
+//! requests wait.
 
+use super::handover::Delivery;
+use super::queue::Queue;
 use super::waiting::Permit;
 use crate::journal::{Incoming, Verdict};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -115,14 +118,18 @@ impl Tray {
     }
 }
 
-/// Where the requests of one thread wait.
-#[derive(Clone, Default)]
+/// Where the requests of one thread are handed on, and wait.
+#[derive(Clone)]
 pub struct Desk(Rc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    deliveries: Arc<Queue<Delivery>>,
+    /// Whether the one who takes these waits and is yet to be rung for.
+    rings: Cell<bool>,
     tray: Arc<Tray>,
     places: RefCell<Places>,
+    /// Of whoever tells.
+    teller: RefCell<Waker>,
 }
 
 #[derive(Default)]
@@ -140,11 +147,27 @@ enum Place {
 }
 
 impl Desk {
-    /// Tells those who wait, for ever. Without this nobody hears anything.
+    /// One for what goes to `deliveries`.
+    #[must_use]
+    pub fn new(deliveries: Arc<Queue<Delivery>>) -> Self {
+        Self(Rc::new(Shared {
+            deliveries,
+            rings: Cell::new(false),
+            tray: Arc::default(),
+            places: RefCell::default(),
+            teller: RefCell::new(Waker::noop().clone()),
+        }))
+    }
+
+    /// Rings for what was handed on and tells those who wait, for ever. Without this nobody hears anything.
     pub fn tell(&self) -> impl Future<Output = ()> + use<> {
         let shared = self.0.clone();
         let mut told = Vec::new();
         poll_fn(move |cx| {
+            shared.teller.borrow_mut().clone_from(cx.waker());
+            if shared.rings.take() {
+                shared.deliveries.ring();
+            }
             while shared.tray.poll_take(cx, &mut told).is_ready() {
                 for (place, verdict, _) in told.drain(..) {
                     let waker = shared.places.borrow_mut().tell(place, verdict);
@@ -157,16 +180,26 @@ impl Desk {
         })
     }
 
-    /// A verdict to wait for, and whom to give it to.
+    /// Hands `incoming` on, and gives the verdict to wait for; nothing when nobody takes anything any more. The thread that
+    /// takes is rung for once all that this one has at hand are here: they share a batch, where the first would have had one
+    /// of its own.
     #[must_use]
-    pub fn ask(&self) -> (Reply, Answer) {
+    pub fn deliver(&self, incoming: Incoming, permit: Permit) -> Option<Answer> {
         let place = self.0.places.borrow_mut().take();
-        let reply = Reply(Some(To::Desk(self.0.tray.clone(), place)));
         let answer = Answer {
             desk: self.clone(),
             place: Some(place),
         };
-        (reply, answer)
+        let delivery = Delivery {
+            incoming,
+            permit,
+            reply: Reply(Some(To::Desk(self.0.tray.clone(), place))),
+        };
+        let waits = self.0.deliveries.add(delivery).ok()?;
+        if waits && !self.0.rings.replace(true) {
+            self.0.teller.borrow().wake_by_ref();
+        }
+        Some(answer)
     }
 }
 
@@ -255,6 +288,7 @@ mod tests {
     use std::pin::pin;
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
+    use std::time::Duration;
 
     const STORED: Verdict = Verdict::Stored {
         stored: 1,
@@ -281,26 +315,41 @@ mod tests {
         (incoming, Waiting::new(1).permit())
     }
 
+    fn deliver(desk: &Desk) -> Answer {
+        let (incoming, permit) = held();
+        desk.deliver(incoming, permit).expect("an open queue")
+    }
+
+    fn give(delivery: Delivery, verdict: Verdict, post: &mut Post) {
+        let Delivery {
+            incoming,
+            permit,
+            reply,
+        } = delivery;
+        reply.give(verdict, (incoming, permit), post);
+    }
+
     #[test]
     fn a_batch_wakes_the_desk_once_and_each_who_waits() {
-        let desk = Desk::default();
+        let queue: Arc<Queue<Delivery>> = Arc::default();
+        let desk = Desk::new(queue.clone());
         let (woken, one) = (Arc::new(Count::default()), Arc::new(Count::default()));
         let (waker, each) = (Waker::from(woken.clone()), Waker::from(one.clone()));
         let mut telling = pin!(desk.tell());
-        assert!(
-            telling
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        let (replies, mut answers): (Vec<_>, Vec<_>) = (0..10).map(|_| desk.ask()).unzip();
+        let mut tell = || {
+            let telling = telling.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(telling.is_pending());
+        };
+        tell();
+        let mut answers: Vec<_> = (0..10).map(|_| deliver(&desk)).collect();
         let poll = |answer: &mut Answer| Pin::new(answer).poll(&mut Context::from_waker(&each));
         assert!(answers.iter_mut().all(|answer| poll(answer).is_pending()));
-        std::thread::spawn(|| {
-            let mut post = Post::default();
-            for (nth, reply) in replies.into_iter().enumerate() {
+        std::thread::spawn(move || {
+            let (mut batch, mut post) = (Vec::new(), Post::default());
+            queue.take(&mut batch, Duration::ZERO);
+            for (nth, delivery) in batch.into_iter().enumerate() {
                 let verdict = if nth == 3 { Verdict::Failed } else { STORED };
-                reply.give(verdict, held(), &mut post);
+                give(delivery, verdict, &mut post);
             }
             post.send();
         })
@@ -308,12 +357,7 @@ mod tests {
         .unwrap();
         assert_eq!(woken.0.load(Ordering::Relaxed), 1);
         assert!(answers.iter_mut().all(|answer| poll(answer).is_pending()));
-        assert!(
-            telling
-                .as_mut()
-                .poll(&mut Context::from_waker(&waker))
-                .is_pending()
-        );
+        tell();
         assert_eq!(one.0.load(Ordering::Relaxed), 10);
         for (nth, answer) in answers.iter_mut().enumerate() {
             let wanted = if nth == 3 { Verdict::Failed } else { STORED };
@@ -322,21 +366,47 @@ mod tests {
     }
 
     #[test]
+    fn who_waits_for_deliveries_is_rung_for_once_all_at_hand_are_there() {
+        let queue: Arc<Queue<Delivery>> = Arc::default();
+        let desk = Desk::new(queue.clone());
+        let mut telling = pin!(desk.tell());
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(telling.as_mut().poll(cx).is_pending());
+        for _ in 0..3 {
+            let taken = queue.clone();
+            let taking = std::thread::spawn(move || {
+                let mut batch = Vec::new();
+                assert!(taken.take(&mut batch, Duration::from_secs(600)));
+                batch.len()
+            });
+            while !queue.is_waited_for() {
+                std::thread::yield_now();
+            }
+            let _answers = [deliver(&desk), deliver(&desk), deliver(&desk)];
+            assert!(queue.is_waited_for());
+            assert!(telling.as_mut().poll(cx).is_pending());
+            assert_eq!(taking.join().unwrap(), 3);
+        }
+    }
+
+    #[test]
     fn a_place_is_free_again_whoever_leaves_first() {
-        let desk = Desk::default();
+        let queue: Arc<Queue<Delivery>> = Arc::default();
+        let desk = Desk::new(queue.clone());
         let cx = &mut Context::from_waker(Waker::noop());
         let mut telling = pin!(desk.tell());
         for round in 0..3 {
-            let mut post = Post::default();
+            let (mut batch, mut post) = (Vec::new(), Post::default());
             // Gone before the verdict, gone after it, and a reply that is dropped.
-            let (early, gone) = desk.ask();
-            drop(gone);
-            let (late, stays) = desk.ask();
-            let (dropped, mut hears) = desk.ask();
-            early.give(STORED, held(), &mut post);
-            late.give(STORED, held(), &mut post);
+            drop(deliver(&desk));
+            let stays = deliver(&desk);
+            let mut hears = deliver(&desk);
+            queue.take(&mut batch, Duration::ZERO);
+            drop(batch.pop());
+            for delivery in batch {
+                give(delivery, STORED, &mut post);
+            }
             post.send();
-            drop(dropped);
             assert!(Pin::new(&mut hears).poll(cx).is_pending());
             assert!(telling.as_mut().poll(cx).is_pending());
             drop(stays);
@@ -344,5 +414,11 @@ mod tests {
             let places = desk.0.places.borrow();
             assert_eq!((places.all.len(), places.free.len()), (3, 3), "{round}");
         }
+        queue.close();
+        let (incoming, permit) = held();
+        assert!(desk.deliver(incoming, permit).is_none());
+        assert!(telling.as_mut().poll(cx).is_pending());
+        let places = desk.0.places.borrow();
+        assert_eq!(places.all.len(), places.free.len());
     }
 }

@@ -123,7 +123,7 @@ pub fn serve(
         let hooks = Hooks {
             engine: local.clone(),
             attempts: attempts.clone(),
-            desk: Desk::default(),
+            desk: Desk::new(delivers.deliveries.clone()),
         };
         actix_web::rt::spawn(hooks.desk.tell());
         let front = Front::new(hooks.clone());
