@@ -81,7 +81,7 @@ impl<T> Queue<T> {
     }
 
     #[cfg(test)]
-    pub fn is_waited_for(&self) -> bool {
+    pub(super) fn is_waited_for(&self) -> bool {
         self.lock().waits
     }
 

@@ -13,9 +13,9 @@ fn events_become_rows() {
     world.run();
     insta::assert_snapshot!(world.csv("orders/2026-11-23.csv"), @r#"
     received_at,event_id,a,b.c
-    2026-11-23T12:00:00.000Z,5fc4a310d68d36be57ead7095da8f166,1,"x,y"
-    2026-11-23T12:00:00.250Z,052d5cc90e060e1c3792db98e5fb7813,'=1,
-    2026-11-23T12:00:00.250Z,c2bb3f2fcd8b9cb928dedf0948b44c6f,,
+    2026-11-23T12:00:00.000Z,1e55ed94f49696987e63af896cd58cec,1,"x,y"
+    2026-11-23T12:00:00.250Z,5594ab211b4375998d090c66564fc55a,'=1,
+    2026-11-23T12:00:00.250Z,d1b6c11d4b757675660cee2158d5c272,,
     "#);
     assert_eq!(world.tables().len(), 1);
 }

@@ -20,10 +20,10 @@ fn lines_are_as_documented() {
     );
     insta::assert_snapshot!(place.text("journal/2026-11-23.jsonl"), @r#"
     {"rowhook":1,"segment":1,"day":"2026-11-23","first_seq":1,"previous":{"segment":0,"bytes":0}}
-    {"seq":1,"batch":1,"left":2,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"df741bd6d0a11095196600bbaba7fcbd","payload":{"a":1},"check":"f493f18afc14b646"}
-    {"seq":2,"batch":1,"left":1,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"c542c4a9b8e28e82bc62e8737244a85d","payload":{"b":1.0},"check":"5f04e23a38ecc3b8"}
-    {"seq":3,"batch":1,"left":0,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"3b4878013ae8164ab6bb5504f5036aa5","payload":{"b":"é"},"check":"cadb1954593eb30b"}
-    {"seq":4,"batch":4,"left":0,"received_at":"2026-11-23T12:00:00.250Z","source":"orders","id":"3e0f6f5c5aa5c48543f67c33ece2afca","payload":{},"check":"2e413c169a0ac66f"}
+    {"seq":1,"batch":1,"left":2,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"906bcafab20b983e33fc3811641209d5","payload":{"a":1},"check":"de18adbe866d53e9"}
+    {"seq":2,"batch":1,"left":1,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"d1f717f1b96f7a9a0cf67b0beab38060","payload":{"b":1.0},"check":"058b4c5122451b33"}
+    {"seq":3,"batch":1,"left":0,"received_at":"2026-11-23T12:00:00.000Z","source":"orders","id":"c66c908a27a9fa6880c2fcb77597eb91","payload":{"b":"é"},"check":"a232cc0243424df9"}
+    {"seq":4,"batch":4,"left":0,"received_at":"2026-11-23T12:00:00.250Z","source":"orders","id":"5898fca8cf3325adb4fbaefd1fa7eda9","payload":{},"check":"0076c950fd66d8c3"}
     "#);
     assert_eq!(place.names("journal"), ["2026-11-23.jsonl"]);
     assert_eq!(journal.shared().last_seq().0, 4);

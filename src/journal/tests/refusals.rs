@@ -37,8 +37,8 @@ fn a_body_is_kept_as_documented() {
     let answers = refused.keep(&[typed, body(b"\xff\x00")], at(NOON));
     assert_eq!(answers, [Kept::Kept; 2]);
     insta::assert_snapshot!(place.text(NAME), @r#"
-    {"id":"16f9bfaff5bd3822885c5afbac643fe8","received_at":"2026-11-23T12:00:00.000Z","source":"orders","status":422,"reason":"not JSON","content_type":"text/plain","body":"[1, \"é\"]\n"}
-    {"id":"3c325167d957d61641eb2900da27964c","received_at":"2026-11-23T12:00:00.000Z","source":"orders","status":400,"reason":"not JSON","content_type":null,"body_base64":"/wA="}
+    {"id":"c461256391be9f622fdadaa97abe97a0","received_at":"2026-11-23T12:00:00.000Z","source":"orders","status":422,"reason":"not JSON","content_type":"text/plain","body":"[1, \"é\"]\n"}
+    {"id":"5d59049ff825ea0ea8ccd256478dd8da","received_at":"2026-11-23T12:00:00.000Z","source":"orders","status":400,"reason":"not JSON","content_type":null,"body_base64":"/wA="}
     "#);
 }
 
