@@ -71,6 +71,8 @@ pub struct Table {
     pushed: Seq,
     written: Seq,
     pub(super) received: Option<Received>,
+    /// When the last row was received, as it is written and as a value.
+    moment: (Vec<u8>, Timestamp),
     /// Where whoever feeds the table should go on reading for what is not in its files.
     hint: (u64, u64),
     /// Bytes written since the last checkpoint; nothing when there is nothing to remember.
@@ -189,6 +191,7 @@ impl Table {
             pushed: seq,
             written: seq,
             received,
+            moment: (Vec::new(), Timestamp::default()),
             hint,
             dirty,
             ..Self::with(disk, layout, source, day, options, columns, part)
@@ -222,6 +225,7 @@ impl Table {
             pushed: Seq(0),
             written: Seq(0),
             received: None,
+            moment: (Vec::new(), Timestamp::default()),
             hint: (0, 0),
             dirty: None,
         }
@@ -303,7 +307,13 @@ impl Table {
             columns: self.columns.len(),
             seq,
         });
-        let moment = Timestamp::parse(received_at).unwrap_or_default();
+        // The events of a batch have one moment: to read it for each was a twentieth of the time of a row.
+        if self.moment.0 != received_at {
+            self.moment.0.clear();
+            self.moment.0.extend_from_slice(received_at);
+            self.moment.1 = Timestamp::parse(received_at).unwrap_or_default();
+        }
+        let moment = self.moment.1;
         // Imported events may be older than those before them.
         let before = self.received.unwrap_or(Received {
             first: moment,
