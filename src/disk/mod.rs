@@ -51,6 +51,14 @@ pub trait File: Send + Sync {
     /// Whatever the system answers.
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize>;
 
+    /// The same as far as it is in memory, for threads that must not wait for a disk.
+    ///
+    /// # Errors
+    /// `WouldBlock` when nothing is; else whatever the system answers.
+    fn read_ready_at(&self, _buf: &mut [u8], _offset: u64) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// Writes all of `bytes` at `offset`.
     ///
     /// # Errors

@@ -1,8 +1,9 @@
 //! The disk of the machine: files 0640, folders 0750.
 
 use super::{Disk, File, Open, SharedFile, Stat, parent};
+use rustix::io::{ReadWriteFlags, preadv2};
 use std::fs;
-use std::io;
+use std::io::{self, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -28,6 +29,11 @@ fn stat_of(meta: &fs::Metadata) -> Stat {
 impl File for RealFile {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         self.0.read_at(buf, offset)
+    }
+
+    fn read_ready_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        let bufs = &mut [IoSliceMut::new(buf)];
+        Ok(preadv2(&self.0, bufs, offset, ReadWriteFlags::NOWAIT)?)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -1,4 +1,5 @@
-//! A download's bytes, made on threads that may wait for the disk.
+//! A download's bytes: those that are in memory are read at once, all else is
+//! made on threads that may wait for the disk.
 
 use super::aside::{Undone, aside};
 use crate::read::write::Chunks;
@@ -7,22 +8,24 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Bytes from files, read on threads that may wait for the disk.
+/// The bytes of an answer, as they are taken.
 pub(super) struct Sending {
     state: State,
+    /// Whether the last bytes were there without a wait: then others have their turn before the next.
+    gave: bool,
 }
 
 impl Sending {
     /// The bytes of `chunks`.
     pub fn of(chunks: Box<dyn Chunks>) -> Self {
         let state = State::Idle(chunks);
-        Self { state }
+        Self { state, gave: false }
     }
 
     /// Nothing, where only the length is told.
     pub fn nothing() -> Self {
         let state = State::Done;
-        Self { state }
+        Self { state, gave: false }
     }
 }
 
@@ -42,6 +45,16 @@ impl futures_core::Stream for Sending {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Poll::Ready(None),
                 State::Idle(mut pieces) => {
+                    if std::mem::replace(&mut self.gave, false) {
+                        self.state = State::Idle(pieces);
+                        cx.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    if let Some(bytes) = pieces.ready_bytes() {
+                        self.gave = true;
+                        self.state = State::Idle(pieces);
+                        return Poll::Ready(Some(Ok(bytes.into())));
+                    }
                     let reading = aside(move || {
                         let chunk = pieces.next_bytes();
                         (pieces, chunk)

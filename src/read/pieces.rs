@@ -68,6 +68,8 @@ impl Piece {
 
 /// Bytes read from a file at a time.
 const CHUNK: u64 = 256 * 1024;
+/// The same where they are only copied: that long others wait meanwhile, and so much a download holds, twice.
+const COPIED_CHUNK: u64 = 64 * 1024;
 
 /// Gives the bytes of a range of an answer in order.
 pub struct Pieces {
@@ -190,6 +192,22 @@ impl Chunks for Pieces {
         }
         Ok(None)
     }
+
+    fn ready_bytes(&mut self) -> Option<Vec<u8>> {
+        let Some(Current::File(rows)) = &mut self.current else {
+            return None;
+        };
+        let bytes = COPIED_CHUNK.min(self.left).min(rows.end - rows.at);
+        if self.skip > 0 || rows.fit != Fit::Copy {
+            return None;
+        }
+        let mut chunk = vec![0; usize::try_from(bytes).unwrap_or(0)];
+        let read = rows.file.read_ready_at(&mut chunk, rows.at).ok()?;
+        chunk.truncate(read);
+        rows.at += read as u64;
+        self.left -= read as u64;
+        (read > 0).then_some(chunk)
+    }
 }
 
 impl FileRows {
@@ -197,7 +215,11 @@ impl FileRows {
         if self.at >= self.end {
             return Ok(None);
         }
-        let until = self.end.min(self.at + CHUNK);
+        let chunk = match self.fit {
+            Fit::Copy => COPIED_CHUNK,
+            Fit::Pad(_) | Fit::Place(..) => CHUNK,
+        };
+        let until = self.end.min(self.at + chunk);
         let mut chunk = Vec::new();
         read_range(&*self.file, self.at..until, &mut chunk)?;
         if chunk.len() as u64 != until - self.at {
@@ -267,4 +289,52 @@ fn place_rows(
     }
     carry.extend_from_slice(&chunk[at..]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::{Disk as _, RealDisk};
+    use std::sync::Arc;
+
+    /// What is read at once because it is in memory is what would be waited for, wherever an answer begins and ends.
+    #[test]
+    fn what_is_ready_is_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let text: Vec<u8> = (0..200_000_u32).flat_map(u32::to_le_bytes).collect();
+        std::fs::write(&path, &text).unwrap();
+        let file = RealDisk.open(&path, Open::Read).unwrap();
+        let (begin, length) = (10, text.len() as u64 - 20);
+        let pieces = vec![
+            Piece::Bytes(b"head".to_vec()),
+            Piece::File {
+                path,
+                modified_ns: file.stat().unwrap().modified_ns,
+                file: Some(file),
+                range: begin..begin + length,
+                fit: Fit::Copy,
+                bytes: length,
+            },
+        ];
+        let whole = [b"head", &text[10..text.len() - 10]].concat();
+        let end = whole.len() as u64;
+        for range in [0..end, 0..2, 2..5, 4..4, 70_000..end, 3..end - 70_001] {
+            let mut all = Pieces::new(Arc::new(RealDisk), pieces.clone(), range.clone());
+            let (mut found, mut ready) = (Vec::new(), 0);
+            loop {
+                if let Some(bytes) = all.ready_bytes() {
+                    ready += 1;
+                    found.extend(bytes);
+                } else if let Some(bytes) = all.next_bytes().unwrap() {
+                    found.extend(bytes);
+                } else {
+                    break;
+                }
+            }
+            let wanted = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
+            assert_eq!(found, whole[wanted], "{range:?}");
+            assert_eq!(ready > 5, range.end - range.start > 100_000, "{range:?}");
+        }
+    }
 }

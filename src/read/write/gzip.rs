@@ -43,4 +43,8 @@ impl Chunks for Box<dyn Chunks> {
     fn next_bytes(&mut self) -> io::Result<Option<Vec<u8>>> {
         (**self).next_bytes()
     }
+
+    fn ready_bytes(&mut self) -> Option<Vec<u8>> {
+        (**self).ready_bytes()
+    }
 }

@@ -29,4 +29,10 @@ pub trait Chunks: Send {
     /// # Errors
     /// Whatever the disk answers: an answer is never short without an error.
     fn next_bytes(&mut self) -> io::Result<Option<Vec<u8>>>;
+
+    /// The next bytes, if they are in memory and need nothing but to be copied. Nothing else is told by it: whoever gets
+    /// nothing asks for the next bytes.
+    fn ready_bytes(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
