@@ -48,6 +48,9 @@ pub(super) const RETRY: Duration = Duration::from_secs(1);
 /// However little is heard of changes, the files of open tables are looked at this often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// Between two pieces that are freed.
+const FREE_EVERY: Duration = Duration::from_millis(10);
+
 pub(super) type Key = (SourceName, Day);
 
 /// Follows the journal. Used by one thread.
@@ -85,6 +88,8 @@ pub struct Follower {
     look: Arc<AtomicBool>,
     looked_at: Instant,
     pub(super) checkpoint_failed: bool,
+    /// Whether there is more to free of files that have no name any more.
+    frees: bool,
     pub(super) saved_at: Instant,
 }
 
@@ -137,6 +142,7 @@ impl Follower {
             look: handle.look.clone(),
             looked_at: now,
             checkpoint_failed: false,
+            frees: false,
             saved_at: now,
         };
         for key in open {
@@ -174,6 +180,9 @@ impl Follower {
             more |= self.tables.values().any(|t| t.lags(clock));
         }
         self.answer(clock);
+        let tables = self.tables.values_mut();
+        let mut open = tables.filter_map(|tracked| tracked.table.as_mut());
+        self.frees = open.any(Table::free_old);
         let many = self.dirty_bytes() >= CHECKPOINT_BYTES && !self.checkpoint_failed;
         if clock.duration_since(self.saved_at) >= CHECKPOINT_EVERY || many {
             self.checkpoint(clock);
@@ -204,6 +213,9 @@ impl Follower {
             .filter(|t| t.table.as_ref().is_some_and(Table::has_waiting));
         let next = due.chain(waits.map(|t| t.widen_after)).min();
         let second = Duration::from_secs(1);
+        if self.frees {
+            return FREE_EVERY;
+        }
         next.map_or(second, |at| {
             at.saturating_duration_since(clock)
                 .clamp(Duration::from_millis(5), second)
@@ -298,7 +310,8 @@ impl Follower {
             return;
         };
         let had = table.has_waiting();
-        let outcome = write_out(table, &mut tracked.widen_after, clock, force);
+        let rest = |time| self.shared.rest(time);
+        let outcome = write_out(table, &mut tracked.widen_after, clock, force, rest);
         if outcome.is_ok() && tracked.behind.is_none() {
             table.pass(seq, (at.segment, at.offset));
         }

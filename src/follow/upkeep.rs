@@ -12,7 +12,7 @@ use crate::journal::record::{self, Record};
 use crate::table::{Checkpoint, Table, TableError, TableOptions};
 use std::cmp::Reverse;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Widening may take a tenth of the time: after one that took t the next waits 9 t, unless a download waits for it.
 pub(super) const WIDEN_PAUSE: u32 = 9;
@@ -270,27 +270,37 @@ pub(super) fn cursor_of((segment, offset): (u64, u64)) -> Cursor {
 pub(super) fn write_out_now(table: &mut Table) -> Result<(), TableError> {
     table.append()?;
     while table.needs_widening() {
-        table.widen()?;
+        table.widen(&mut || {})?;
         table.append()?;
     }
     Ok(())
 }
 
-/// Appends what fits; widens at once when `force`, else when the last widening is long enough ago.
+/// Appends what fits; widens at once when `force`, else when the last widening is long enough ago, and then `rest`s as long as it
+/// worked after each piece, so that the disk is for others too.
 pub(super) fn write_out(
     table: &mut Table,
     widen_after: &mut Instant,
     clock: Instant,
     force: bool,
+    rest: impl Fn(Duration),
 ) -> Result<(), TableError> {
     table.append()?;
     while table.needs_widening() {
         if !force && *widen_after > clock {
             return Ok(());
         }
-        let started = Instant::now();
-        table.widen()?;
-        *widen_after = Instant::now() + started.elapsed() * WIDEN_PAUSE;
+        let (mut began, mut worked) = (Instant::now(), Duration::ZERO);
+        table.widen(&mut || {
+            let piece = began.elapsed();
+            if !force {
+                rest(piece);
+            }
+            worked += piece;
+            began = Instant::now();
+        })?;
+        worked += began.elapsed();
+        *widen_after = Instant::now() + worked * WIDEN_PAUSE;
         table.append()?;
     }
     Ok(())

@@ -80,7 +80,7 @@ impl World {
             table.push(self.last, at.as_bytes(), id.as_bytes(), payload.as_bytes());
             table.append().unwrap();
             while table.needs_widening() {
-                table.widen().unwrap();
+                table.widen(&mut || {}).unwrap();
                 table.append().unwrap();
             }
         }

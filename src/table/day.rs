@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::files::Part;
+use super::leaving::Leaving;
 use crate::disk::{SharedDisk, beside, parent};
 use crate::event::{Day, Seq, SourceName, Timestamp};
 use crate::flatten::{Column, Columns, Flat, Rules};
@@ -77,6 +78,8 @@ pub struct Table {
     hint: (u64, u64),
     /// Bytes written since the last checkpoint; nothing when there is nothing to remember.
     pub(super) dirty: Option<u64>,
+    /// Its files of before.
+    pub(super) leaving: Leaving,
 }
 
 /// A row that is not in the file yet.
@@ -192,6 +195,7 @@ impl Table {
             written: seq,
             received,
             moment: (Vec::new(), Timestamp::default()),
+            leaving: Leaving::default(),
             hint,
             dirty,
             ..Self::with(disk, layout, source, day, options, columns, part)
@@ -226,6 +230,7 @@ impl Table {
             written: Seq(0),
             received: None,
             moment: (Vec::new(), Timestamp::default()),
+            leaving: Leaving::default(),
             hint: (0, 0),
             dirty: None,
         }

@@ -29,7 +29,7 @@ pub(super) struct Part {
 const PIECE: u64 = 256 * 1024;
 /// A file that is written anew is synced this often: while all of it goes to the disk at one stroke, no batch of the journal does,
 /// and a hundred megabytes keep deliveries waiting for a tenth of a second.
-const SYNC_BYTES: u64 = 1 << 20;
+const SYNC_BYTES: u64 = 256 * 1024;
 
 impl Part {
     /// Makes a file with its header, in place of one of that name: names of unfinished files are ours.
@@ -203,7 +203,8 @@ impl Part {
         Ok(())
     }
 
-    /// Writes the same rows with the wider `header` to `path`, synced. The header now has `header_bytes`.
+    /// Writes the same rows with the wider `header` to `path`, synced. The header now has `header_bytes`. `between` is called
+    /// after every piece.
     pub fn write_wider(
         &self,
         disk: &SharedDisk,
@@ -211,6 +212,7 @@ impl Part {
         header_bytes: u64,
         header: &[u8],
         columns: usize,
+        between: &mut dyn FnMut(),
     ) -> Result<Self, TableError> {
         let mut wide = Self::create(disk, path, header, columns)?;
         let (mut piece, mut out, mut ends) = (Vec::new(), Vec::new(), RowEnds::default());
@@ -225,6 +227,7 @@ impl Part {
             if wide.bytes - synced >= SYNC_BYTES {
                 wide.file.sync()?;
                 synced = wide.bytes;
+                between();
             }
             wide.rows += widen(&piece, &mut ends, columns - self.columns, &mut out);
             wide.file.write_at(&out, wide.bytes)?;

@@ -2,7 +2,7 @@
 //!
 //! - [`Table`]: appends rows, makes room for new columns, starts new parts
 //! - [`checkpoint`]: what a table remembers of itself over restarts
-//! - `sum`: a digest of what a file holds
+//! - `sum`: a digest of what a file holds; `leaving`: files that have no name any more
 //! - [`rows`]: rows of CSV text, found without parsing fields
 //!
 //! Promises: every row is as wide as its file's header; a file that somebody
@@ -12,6 +12,7 @@
 pub mod checkpoint;
 mod day;
 mod files;
+mod leaving;
 mod replace;
 pub mod rows;
 mod snapshot;

@@ -112,7 +112,7 @@ fn push(table: &mut Table, seq: u64, payload: &str) {
 fn write(table: &mut Table) -> Result<(), TableError> {
     table.append()?;
     while table.needs_widening() {
-        table.widen()?;
+        table.widen(&mut || {})?;
         table.append()?;
     }
     Ok(())
@@ -180,7 +180,7 @@ fn wider_rows_wait_for_a_wider_file() {
     table.pass(Seq(9), (1, 77));
     assert_eq!(table.state(None).seq, Seq(1), "what waits is not passed");
     assert!(table.needs_widening());
-    table.widen().unwrap();
+    table.widen(&mut || {}).unwrap();
     assert!(!table.needs_widening() && table.has_waiting());
     table.append().unwrap();
     insta::assert_snapshot!(place.text(FILE), @r#"
@@ -204,7 +204,7 @@ fn what_is_learned_ahead_saves_a_widening() {
     }
     push(&mut table, 1, payloads[0]);
     table.append().unwrap();
-    table.widen().unwrap();
+    table.widen(&mut || {}).unwrap();
     table.append().unwrap();
     let written = place.faults.done();
     push(&mut table, 2, payloads[1]);

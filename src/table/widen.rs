@@ -19,11 +19,12 @@ impl Table {
     }
 
     /// Writes the file anew beside itself with all columns that its rows need, and puts it in its place. A crash on the way
-    /// leaves the old file or the new one, and a checkpoint that knows both.
+    /// leaves the old file or the new one, and a checkpoint that knows both. `between` is called after every piece that was
+    /// written and synced.
     ///
     /// # Errors
     /// [`TableError::Changed`], or what the disk answers; the old file then still stands.
-    pub fn widen(&mut self) -> Result<(), TableError> {
+    pub fn widen(&mut self, between: &mut dyn FnMut()) -> Result<(), TableError> {
         let width = self.wanted_width();
         self.part.settle()?;
         self.part.check(&self.disk)?;
@@ -38,12 +39,18 @@ impl Table {
             old_header.len() as u64,
             &header,
             width,
+            between,
         );
         let done = wide.and_then(|wide| self.put_wider(wide));
         if done.is_err() {
             let _ = self.disk.remove(&path);
         }
         done
+    }
+
+    /// Frees a piece of the files whose place wider ones took. Returns whether there is more, which should wait a little.
+    pub fn free_old(&mut self) -> bool {
+        self.leaving.free()
     }
 
     fn put_wider(&mut self, mut wide: Part) -> Result<(), TableError> {
@@ -55,7 +62,8 @@ impl Table {
         }
         self.disk.rename(&wide.path, &self.part.path)?;
         wide.path.clone_from(&self.part.path);
-        self.part = wide;
+        let old = std::mem::replace(&mut self.part, wide);
+        self.leaving.add(old.file, old.bytes);
         self.dirty = Some(self.dirty.unwrap_or(0));
         self.disk.sync_dir(parent(&self.part.path))?;
         Ok(())

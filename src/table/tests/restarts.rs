@@ -84,7 +84,7 @@ fn a_changed_file_is_not_written() {
     push(&mut table, 2, "{}");
     assert!(matches!(table.append(), Err(TableError::Changed)));
     push(&mut table, 3, r#"{"a":1}"#);
-    assert!(matches!(table.widen(), Err(TableError::Changed)));
+    assert!(matches!(table.widen(&mut || {}), Err(TableError::Changed)));
     assert_eq!(place.text(FILE), "mine");
     assert_eq!(place.names(), [FILE]);
 }
@@ -101,7 +101,7 @@ fn a_widening_may_stop_anywhere() {
         push(&mut table, 2, r#"{"b":2}"#);
         table.append().unwrap();
         place.faults.die_after(moment);
-        let done = table.widen().is_ok();
+        let done = table.widen(&mut || {}).is_ok();
         place.faults.clear();
         drop(table);
         let mut table = place.resume().unwrap();
@@ -131,12 +131,15 @@ fn a_failed_widening_leaves_the_file_and_can_be_tried_again() {
         table.append().unwrap();
         let before = place.text(FILE);
         place.faults.fail(Some(op), "", 0, 1, EIO);
-        assert!(matches!(table.widen(), Err(TableError::Io(_))), "{op:?}");
+        assert!(
+            matches!(table.widen(&mut || {}), Err(TableError::Io(_))),
+            "{op:?}"
+        );
         assert_eq!(
             (place.text(FILE), place.names()),
             (before, vec![FILE.to_owned()])
         );
-        table.widen().unwrap();
+        table.widen(&mut || {}).unwrap();
         table.append().unwrap();
         assert_eq!(place.text(FILE).lines().count(), 3, "{op:?}");
     }
