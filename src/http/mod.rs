@@ -4,7 +4,7 @@
 //! - [`plain`]: deliveries on their shortest way, before the HTTP server; [`direct`]: on the short way behind it; all else goes through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
-//! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `aside`: the threads that make them
+//! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `turns`: who goes on; `aside`: the threads that make them
 //! - [`listing`]: what can be downloaded
 //! - [`page`]: what `/` shows
 //! - [`client`]: who asks, behind proxies too
@@ -27,6 +27,7 @@ pub mod plain;
 pub mod problem;
 pub mod progress;
 mod sending;
+mod turns;
 
 use actix_http::RequestHead;
 use actix_web::body::BoxBody;

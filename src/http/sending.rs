@@ -2,6 +2,7 @@
 //! made on threads that may wait for the disk.
 
 use super::aside::{Undone, aside};
+use super::turns::Turn;
 use crate::read::write::Chunks;
 use actix_web::web;
 use std::future::Future;
@@ -11,21 +12,36 @@ use std::task::{Context, Poll};
 /// The bytes of an answer, as they are taken.
 pub(super) struct Sending {
     state: State,
-    /// Whether the last bytes were there without a wait: then others have their turn before the next.
-    gave: bool,
+    /// To read what is in memory, and to send it.
+    turn: Turn,
+    /// So often it may yet do that before others have theirs.
+    in_turn: usize,
 }
+
+/// A tenth of a millisecond. Turns for each take a tenth of the rate.
+const IN_TURN: usize = 4;
 
 impl Sending {
     /// The bytes of `chunks`.
     pub fn of(chunks: Box<dyn Chunks>) -> Self {
         let state = State::Idle(chunks);
-        Self { state, gave: false }
+        Self::in_state(state)
     }
 
     /// Nothing, where only the length is told.
     pub fn nothing() -> Self {
         let state = State::Done;
-        Self { state, gave: false }
+        Self::in_state(state)
+    }
+}
+
+impl Sending {
+    fn in_state(state: State) -> Self {
+        Self {
+            state,
+            turn: Turn::default(),
+            in_turn: 0,
+        }
     }
 }
 
@@ -45,13 +61,15 @@ impl futures_core::Stream for Sending {
             match std::mem::replace(&mut self.state, State::Done) {
                 State::Done => return Poll::Ready(None),
                 State::Idle(mut pieces) => {
-                    if std::mem::replace(&mut self.gave, false) {
-                        self.state = State::Idle(pieces);
-                        cx.waker().wake_by_ref();
-                        return Poll::Pending;
+                    if self.in_turn == 0 {
+                        if Pin::new(&mut self.turn).poll(cx).is_pending() {
+                            self.state = State::Idle(pieces);
+                            return Poll::Pending;
+                        }
+                        (self.turn, self.in_turn) = (Turn::default(), IN_TURN);
                     }
                     if let Some(bytes) = pieces.ready_bytes() {
-                        self.gave = true;
+                        self.in_turn -= 1;
                         self.state = State::Idle(pieces);
                         return Poll::Ready(Some(Ok(bytes.into())));
                     }
