@@ -1,7 +1,8 @@
 //! How fast a 200 that means "on disk" can be, beside a server that stores nothing and one that promises nothing.
 //!
 //! `cargo bench --bench end_to_end` starts, in turn and each on a directory of its own: the ceiling (a bare actix that reads the
-//! body and answers), the afternoon program (a tree of values, a CSV line, a flush) and rowhook with everything on. Each gets
+//! body and answers), the afternoon program (a tree of values, a CSV line, a flush), rowhook with everything on, and Fluent Bit
+//! where it is found. Each gets
 //! the same events, no two alike, from this process, which shares the machine with it. Ratios are taken within a round, so that
 //! a machine that is slower for a while is so for all. Traffic stays on 127.0.0.1. It ends with 1 if an event that was
 //! acknowledged is not a row, and leaves the table and a picture in `benches/results` (or `--results`).
@@ -62,10 +63,11 @@ fn main() -> ExitCode {
 
 /// Runs all rounds, prints and leaves the results, and returns what is wrong with them.
 fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
-    let mut results = Results::new(&options.connections);
+    let kinds = Kind::found();
+    let mut results = Results::new(&options.connections, &kinds);
     for round in 1..=options.rounds {
         for &connections in &options.connections {
-            for kind in Kind::ALL {
+            for &kind in &kinds {
                 let name = kind.name();
                 eprintln!(
                     "round {round} of {}, {connections} connections: {name}",

@@ -4,7 +4,6 @@ use crate::results::Results;
 use crate::servers::Kind;
 use std::fmt::Write as _;
 
-const WIDTH: f64 = 720.0;
 const LEFT: f64 = 60.0;
 const TOP: f64 = 40.0;
 const HEIGHT: f64 = 240.0;
@@ -12,8 +11,16 @@ const BAR: f64 = 40.0;
 
 /// An SVG picture.
 pub fn of(results: &Results) -> String {
+    let kinds = results.kinds();
+    let (mut group, mut width) = (34.0, LEFT + 16.0);
+    for _ in kinds {
+        group += BAR;
+    }
+    for _ in results.connections() {
+        width += group;
+    }
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} 340\" font-family=\"sans-serif\" font-size=\"13\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} 340\" font-family=\"sans-serif\" font-size=\"13\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
          <text x=\"{LEFT}\" y=\"22\" font-size=\"15\">Events a second; a server that stores nothing is 1</text>\n"
     );
@@ -25,15 +32,15 @@ pub fn of(results: &Results) -> String {
         let part = f64::from(tenths) / 10.0;
         let y = TOP + HEIGHT * (1.0 - part);
         draw(format_args!(
-            "<line x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#dddddd\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{part}</text>",
+            "<line x1=\"{LEFT}\" x2=\"{width}\" y1=\"{y}\" y2=\"{y}\" stroke=\"#dddddd\"/><text x=\"{}\" y=\"{}\" text-anchor=\"end\">{part}</text>",
             LEFT - 8.0,
             y + 4.0
         ));
     }
     let mut x = LEFT + 16.0;
-    let group = 3.0 * BAR + 34.0;
     for &connections in results.connections() {
-        for kind in Kind::ALL {
+        let middle = x + (group - 34.0) / 2.0;
+        for &kind in kinds {
             let ratio = results.ratio(connections, kind, |turn| turn.events_per_second);
             let height = HEIGHT * ratio.clamp(0.0, 1.05);
             let y = TOP + HEIGHT - height;
@@ -48,7 +55,7 @@ pub fn of(results: &Results) -> String {
         }
         draw(format_args!(
             "<text x=\"{}\" y=\"{}\" text-anchor=\"middle\">{connections} {}</text>",
-            x - 1.5 * BAR,
+            middle,
             TOP + HEIGHT + 20.0,
             if connections == 1 {
                 "connection"
@@ -56,17 +63,18 @@ pub fn of(results: &Results) -> String {
                 "connections"
             }
         ));
-        x += group - 3.0 * BAR;
+        x += 34.0;
     }
-    for (kind, x) in Kind::ALL
-        .into_iter()
-        .zip([LEFT, LEFT + 160.0, LEFT + 400.0])
+    for (&kind, x) in kinds
+        .iter()
+        .zip([LEFT, LEFT + 140.0, LEFT + 340.0, LEFT + 480.0])
     {
         let y = TOP + HEIGHT + 44.0;
         let what = match kind {
             Kind::Ceiling => "stores nothing",
             Kind::Afternoon => "tree, CSV, flush, no sync",
             Kind::Rowhook => "rowhook, synced",
+            Kind::FluentBit => "Fluent Bit, no sync",
         };
         draw(format_args!(
             "<rect x=\"{x}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"{y}\">{what}</text>",
@@ -84,5 +92,6 @@ fn colour(kind: Kind) -> &'static str {
         Kind::Ceiling => "#b8c4d0",
         Kind::Afternoon => "#e0a458",
         Kind::Rowhook => "#2a7f62",
+        Kind::FluentBit => "#8a6fb0",
     }
 }

@@ -9,14 +9,16 @@ use std::io;
 /// All turns so far, by connections and kind.
 pub struct Results {
     connections: Vec<usize>,
+    kinds: Vec<Kind>,
     turns: Vec<(usize, Kind, Measured)>,
 }
 
 impl Results {
     /// None yet.
-    pub fn new(connections: &[usize]) -> Self {
+    pub fn new(connections: &[usize], kinds: &[Kind]) -> Self {
         Self {
             connections: connections.to_vec(),
+            kinds: kinds.to_vec(),
             turns: Vec::new(),
         }
     }
@@ -29,6 +31,11 @@ impl Results {
     /// What was measured with.
     pub fn connections(&self) -> &[usize] {
         &self.connections
+    }
+
+    /// What was measured.
+    pub fn kinds(&self) -> &[Kind] {
+        &self.kinds
     }
 
     /// The median over the rounds.
@@ -74,7 +81,7 @@ impl Results {
             "| --: | :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |"
         ));
         for &connections in &self.connections {
-            for kind in Kind::ALL {
+            for &kind in &self.kinds {
                 let of = |of: fn(&Measured) -> f64| self.median(connections, kind, of);
                 let syncs = match kind {
                     Kind::Rowhook => format!("{:.1}", of(|m| m.events_per_sync.unwrap_or(0.0))),
@@ -98,6 +105,11 @@ impl Results {
             "\nceiling: a bare actix reads the body and answers 200. afternoon: a tree of values, a CSV line, a flush, no sync. \
              rowhook: 200 after the sync, duplicates removed, the table written."
         ));
+        if self.kinds.contains(&Kind::FluentBit) {
+            line(format_args!(
+                "fluent-bit: into memory, a file of JSON lines once a second, no sync."
+            ));
+        }
         Ok(text)
     }
 

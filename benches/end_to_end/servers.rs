@@ -1,4 +1,5 @@
-//! The servers that are compared. Two of them are this benchmark, started once more with a hidden first argument.
+//! The servers that are compared. Two of them are this benchmark, started once more with a hidden first argument; Fluent Bit is
+//! one of them where it is installed.
 
 use crate::load::process;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -8,12 +9,15 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::path::{self, Path};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 /// The hidden argument; after it comes the name of what to be.
 pub const AS_SERVER: &str = "--as-server";
+const FLUENT_BIT: &str = "fluent-bit";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +29,24 @@ pub enum Kind {
     Afternoon,
     /// As it is installed.
     Rowhook,
+    /// Takes JSON over HTTP into memory, and writes a file once a second.
+    FluentBit,
 }
 
 impl Kind {
-    /// In the order of their turns.
-    pub const ALL: [Self; 3] = [Self::Ceiling, Self::Afternoon, Self::Rowhook];
+    /// Those that are here, in the order of their turns.
+    pub fn found() -> Vec<Self> {
+        let mut found = vec![Self::Ceiling, Self::Afternoon, Self::Rowhook];
+        let version = Command::new(FLUENT_BIT)
+            .arg("--version")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if version.is_ok_and(|status| status.success()) {
+            found.push(Self::FluentBit);
+        }
+        found
+    }
 
     /// What it is called.
     pub fn name(self) -> &'static str {
@@ -37,6 +54,7 @@ impl Kind {
             Self::Ceiling => "ceiling",
             Self::Afternoon => "afternoon",
             Self::Rowhook => "rowhook",
+            Self::FluentBit => FLUENT_BIT,
         }
     }
 
@@ -60,8 +78,10 @@ pub fn serve(name: &str, args: &[OsString]) -> ExitCode {
     let (listen, output) = (listen.to_string_lossy(), Path::new(output));
     let served = if name == Kind::Ceiling.name() {
         actix_web::rt::System::new().block_on(ceiling(&listen))
-    } else {
+    } else if name == Kind::Afternoon.name() {
         actix_web::rt::System::new().block_on(afternoon(&listen, output))
+    } else {
+        Err(become_fluent_bit(&listen, output))
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,6 +89,43 @@ pub fn serve(name: &str, args: &[OsString]) -> ExitCode {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// This process becomes it; what comes back is why it did not.
+fn become_fluent_bit(listen: &str, output: &Path) -> Box<dyn Error> {
+    let start = || -> Result<Command, Box<dyn Error>> {
+        std::fs::create_dir_all(output)?;
+        // It takes no port from us; between this line and its own somebody else might.
+        let addr = TcpListener::bind(listen)?.local_addr()?;
+        println!("listening on http://{addr}");
+        let path = format!("path={}", output.display());
+        let mut command = Command::new(FLUENT_BIT);
+        command.args([
+            "-q",
+            "-f",
+            "1",
+            "-i",
+            "http",
+            "-p",
+            "listen=127.0.0.1",
+            "-p",
+        ]);
+        command.arg(format!("port={}", addr.port()));
+        command.args([
+            "-p",
+            "successful_response_code=200",
+            "-o",
+            "file",
+            "-m",
+            "*",
+        ]);
+        command.args(["-p", &path, "-p", "file=rows.csv", "-p", "format=plain"]);
+        Ok(command)
+    };
+    match start() {
+        Ok(mut command) => command.exec().into(),
+        Err(error) => error,
     }
 }
 

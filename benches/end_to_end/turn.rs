@@ -8,12 +8,16 @@ use crate::load::start::float;
 use crate::servers::Kind;
 use std::error::Error;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::net::TcpStream;
 use std::path::{self, Path};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Sent before it counts: connections, buffers and files are there then.
 const WARM_UP: u64 = 2_000;
+/// How long others may take to listen, and to write what they acknowledged.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// What to do.
 pub struct Turn<'a> {
@@ -53,6 +57,7 @@ impl Turn<'_> {
         let mut command = self.kind.command(self.program)?;
         command.env("ROWHOOK_TOKEN", TOKEN).current_dir(dir.path());
         let server = Server::start(command, &output, &dir.path().join("server.log"))?;
+        wait_for(&server)?;
         self.send(&server, 0, WARM_UP);
         let before = server.usage()?.cpu_seconds;
         let report = self.send(&server, WARM_UP, self.events);
@@ -78,6 +83,7 @@ impl Turn<'_> {
         let rows = match self.kind {
             Kind::Ceiling => all,
             Kind::Afternoon => lines(&output.join("rows.csv"))?.0,
+            Kind::FluentBit => flushed(&output.join("rows.csv"), all)?,
             Kind::Rowhook => {
                 measured.events_per_sync = Some(events_per_sync(&output.join("journal"))?);
                 round::caught_up(&server)?.count_records()?
@@ -99,6 +105,30 @@ impl Turn<'_> {
             timeout: Duration::from_secs(60 + events / 500),
             ..Plan::new(server.addr(), events, &body)
         })
+    }
+}
+
+/// Some say where they will listen before they do.
+fn wait_for(server: &Server) -> io::Result<()> {
+    let began = Instant::now();
+    while let Err(error) = TcpStream::connect(server.addr()) {
+        if began.elapsed() > LONGEST {
+            return Err(error);
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok(())
+}
+
+/// The lines of a file that is written now and then, once there are so many or nothing more comes.
+fn flushed(path: &Path, all: u64) -> Result<u64, Box<dyn Error>> {
+    let began = Instant::now();
+    loop {
+        let found = lines(path)?.0;
+        if found >= all || began.elapsed() > LONGEST {
+            return Ok(found);
+        }
+        thread::sleep(Duration::from_millis(100));
     }
 }
 

@@ -145,6 +145,11 @@ impl Answers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_codec::Decoder as _;
+    use actix_http::ServiceConfig;
+    use actix_http::h1::{Codec, Message};
+    use actix_web::http::header::HeaderValue;
+    use actix_web::web::BytesMut;
 
     const HEAD: &str = "POST /hooks/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n";
 
@@ -203,5 +208,80 @@ mod tests {
         ] {
             assert_eq!(read(whole.replace(from, to).as_bytes()), None, "{to}");
         }
+    }
+
+    /// Whatever is taken for plain the HTTP server takes for the same: no other request begins in it or ends behind it.
+    #[test]
+    fn what_is_plain_is_the_same_to_the_server() {
+        const LINES: [&str; 16] = [
+            "Host: x",
+            "host : x",
+            "Content-Length: 2",
+            "Content-Length:2",
+            "content-length: 3",
+            "Content-Length: 02",
+            "Content-Length: 2, 2",
+            "Transfer-Encoding: chunked",
+            "transfer-encoding: identity",
+            "Connection: keep-alive",
+            "Connection: close",
+            "Expect: 100-continue",
+            "Upgrade: websocket",
+            "Authorization: a b",
+            "X: y",
+            "X-Long: \t y ",
+        ];
+        const BODIES: [&str; 5] = ["{}", "[]", "{} ", "{}\r\n", "{}POST / HTTP/1.1\r\n\r\n"];
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut plain = 0;
+        actix_web::rt::System::new().block_on(async {
+            for _ in 0..50_000 {
+                let mut text = String::from("POST /hooks/orders HTTP/1.1\r\n");
+                for (at, line) in LINES.into_iter().enumerate() {
+                    // Those that a plain one has most of the time, and the others now and then.
+                    let usual = matches!(at, 0 | 2);
+                    if random.u8(..) < if usual { 230 } else { 12 } {
+                        text += line;
+                        text += if random.u8(..) == 0 { "\n" } else { "\r\n" };
+                    }
+                }
+                text += "\r\n";
+                text += BODIES[random.usize(..BODIES.len())];
+                let mut came = text.into_bytes();
+                if random.bool() {
+                    let at = random.usize(..came.len());
+                    came[at] = *random.choice(b" \t\r\n:,;0{}\0\x80aP").unwrap();
+                }
+                if let Some(found) = read(&came) {
+                    plain += 1;
+                    assert_server_sees(&came, &found);
+                }
+            }
+        });
+        assert!(plain > 5_000, "{plain}");
+    }
+
+    fn assert_server_sees(came: &[u8], plain: &Plain<'_>) {
+        let shown = String::from_utf8_lossy(came);
+        let mut codec = Codec::new(ServiceConfig::default());
+        let mut rest = BytesMut::from(came);
+        let Ok(Some(Message::Item(request))) = codec.decode(&mut rest) else {
+            panic!("no request: {shown:?}");
+        };
+        assert_eq!(request.method(), "POST", "{shown:?}");
+        let path = format!("{}{}", hooks::PATH, plain.source);
+        assert_eq!(request.uri().to_string(), path, "{shown:?}");
+        assert!(codec.keep_alive() && !request.head().expect(), "{shown:?}");
+        assert!(!super::super::is_endless(request.head()), "{shown:?}");
+        let headers = &request.head().headers;
+        for name in ["content-encoding", "transfer-encoding", "origin"] {
+            assert!(!headers.contains_key(name), "{shown:?}");
+        }
+        let given = headers.get("authorization").map(HeaderValue::as_bytes);
+        assert_eq!(given, plain.authorization, "{shown:?}");
+        let Ok(Some(Message::Chunk(Some(body)))) = codec.decode(&mut rest) else {
+            panic!("no body: {shown:?}");
+        };
+        assert_eq!((&*body, rest.len()), (plain.body, 0), "{shown:?}");
     }
 }
