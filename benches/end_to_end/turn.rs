@@ -120,11 +120,11 @@ fn wait_for(server: &Server) -> io::Result<()> {
     Ok(())
 }
 
-/// The lines of a file that is written now and then, once there are so many or nothing more comes.
+/// The lines of a file that is written now and then, once there are so many or it was waited for long enough.
 fn flushed(path: &Path, all: u64) -> Result<u64, Box<dyn Error>> {
     let began = Instant::now();
     loop {
-        let found = lines(path)?.0;
+        let found = if path.exists() { lines(path)?.0 } else { 0 };
         if found >= all || began.elapsed() > LONGEST {
             return Ok(found);
         }

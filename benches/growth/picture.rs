@@ -4,9 +4,9 @@ use crate::day::Point;
 use crate::load::start::float;
 use std::fmt::Write as _;
 
-const WIDTH: f64 = 720.0;
+const WIDTH: f64 = 740.0;
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+const RIGHT: f64 = 40.0;
 const TOP: f64 = 40.0;
 const HEIGHT: f64 = 110.0;
 const GAP: f64 = 50.0;
