@@ -355,13 +355,20 @@ impl Problem {
     /// The response as bytes, for a connection that is closed after it: where there is no request to respond to.
     #[must_use]
     pub fn last_words(&self) -> Vec<u8> {
+        self.bytes("connection: close\r\n")
+    }
+
+    /// The same for a connection that goes on.
+    #[must_use]
+    pub fn words(&self) -> Vec<u8> {
+        self.bytes("")
+    }
+
+    fn bytes(&self, first: &str) -> Vec<u8> {
         let response = self.respond();
         let status = response.status();
         let reason = status.canonical_reason().unwrap_or_default();
-        let mut text = format!(
-            "HTTP/1.1 {} {reason}\r\nconnection: close\r\n",
-            status.as_u16()
-        );
+        let mut text = format!("HTTP/1.1 {} {reason}\r\n{first}", status.as_u16());
         for (name, value) in response.headers() {
             let _ = write!(text, "{name}: {}\r\n", value.to_str().unwrap_or_default());
         }

@@ -143,12 +143,6 @@ impl Connection {
         self.keep_time(cx, sent, true)
     }
 
-    /// Answers with `problem`, and reads nothing more.
-    pub fn refuse(&mut self, problem: &Problem) {
-        self.answer(&problem.last_words());
-        self.cut = true;
-    }
-
     /// Whether an answer is under way: it is not given yet, or not all of it taken. What would be said now would be in it.
     fn is_busy(&self) -> bool {
         self.unsent || self.progress.is_answering()

@@ -51,7 +51,7 @@ impl Front {
                     let mut room = self.room.borrow_mut();
                     connection.answer(room.answers.stored(&events, stored, duplicates));
                 }
-                Verdict::Failed => connection.refuse(&Problem::NotDurable),
+                Verdict::Failed => connection.answer(&Problem::NotDurable.words()),
             }
             if poll_fn(|cx| connection.poll_answered(cx)).await.is_err() {
                 return;

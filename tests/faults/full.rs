@@ -55,6 +55,9 @@ fn fills_up(mount: impl Fn(&Path) -> Mount) {
                         .contains("\r\nretry-after: "),
                     "{reply:?}"
                 );
+                // It is the same connection that is asked again.
+                let head = reply.head.to_ascii_lowercase();
+                assert!(!head.contains("\r\nconnection: close"), "{reply:?}");
                 ledger.open().push(event(nth));
                 full_since.get_or_insert_with(Instant::now);
                 refused += 1;
