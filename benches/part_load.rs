@@ -14,14 +14,13 @@ use load::link::Link;
 use load::machine::{self, median};
 use load::process::{self, Server};
 use load::round::{TOKEN, caught_up};
-use load::start::{bench, float};
-use std::env;
+use load::start::{Where, bench, float};
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Path};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -38,18 +37,8 @@ struct Options {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Where the directories are made.
-    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
-    dir: PathBuf,
-    /// Another build of rowhook.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_rowhook"))]
-    program: PathBuf,
-    /// The folder for the table.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
-    results: PathBuf,
-    /// What cargo adds.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    places: Where,
 }
 
 fn main() -> ExitCode {
@@ -76,20 +65,20 @@ fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     }
     let text = text(&rounds)?;
     println!("{text}");
-    std::fs::create_dir_all(&options.results)?;
-    std::fs::write(options.results.join("part_load.md"), text)?;
+    std::fs::create_dir_all(&options.places.results)?;
+    std::fs::write(options.places.results.join("part_load.md"), text)?;
     Ok(complaints)
 }
 
 fn measure(options: &Options) -> Result<(Round, Option<String>), Box<dyn Error>> {
     let dir = tempfile::Builder::new()
         .prefix("part-load-")
-        .tempdir_in(path::absolute(&options.dir)?)?;
+        .tempdir_in(path::absolute(&options.places.dir)?)?;
     let mut round = Round {
         sync: middle(&syncs(&dir.path().join("probe"))?),
         ..Round::default()
     };
-    let mut command = process::command(&path::absolute(&options.program)?);
+    let mut command = process::command(&path::absolute(&options.places.program)?);
     command.env("ROWHOOK_TOKEN", TOKEN).current_dir(dir.path());
     let output = dir.path().join("output");
     let server = Server::start(command, &output, &dir.path().join("server.log"))?;

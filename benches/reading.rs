@@ -15,16 +15,15 @@ use load::generator::{self, Histogram, Plan};
 use load::machine::{self, median};
 use load::process::{self, Server};
 use load::round::{TOKEN, caught_up};
-use load::start::{bench, float};
+use load::start::{Where, bench, float};
 use load::steady::Steady;
-use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{self, Path, PathBuf};
+use std::path::{self, Path};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -53,18 +52,8 @@ struct Options {
     /// How long they read.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Where the directory of the server is made.
-    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
-    dir: PathBuf,
-    /// Another build of rowhook.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_rowhook"))]
-    program: PathBuf,
-    /// The folder for the table.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
-    results: PathBuf,
-    /// What cargo adds.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    places: Where,
 }
 
 fn main() -> ExitCode {
@@ -74,8 +63,8 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     let dir = tempfile::Builder::new()
         .prefix("reading-")
-        .tempdir_in(path::absolute(&options.dir)?)?;
-    let mut command = process::command(&path::absolute(&options.program)?);
+        .tempdir_in(path::absolute(&options.places.dir)?)?;
+    let mut command = process::command(&path::absolute(&options.places.program)?);
     command.env("ROWHOOK_TOKEN", TOKEN).current_dir(dir.path());
     let output = dir.path().join("output");
     let server = Server::start(command, &output, &dir.path().join("server.log"))?;
@@ -93,8 +82,8 @@ fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     beside_nginx(options, &server, dir.path(), &mut text)?;
     many_at_once(options, &server, &mut text)?;
     println!("{text}");
-    fs::create_dir_all(&options.results)?;
-    fs::write(options.results.join("reading.md"), text)?;
+    fs::create_dir_all(&options.places.results)?;
+    fs::write(options.places.results.join("reading.md"), text)?;
     server.kill()?;
     dir.close()?;
     Ok(Vec::new())

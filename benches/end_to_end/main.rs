@@ -15,13 +15,12 @@ mod servers;
 mod turn;
 
 use clap::Parser;
-use load::start::bench;
+use load::start::{Where, bench};
 use results::Results;
 use servers::Kind;
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use turn::Turn;
 
@@ -37,18 +36,8 @@ struct Options {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Where the directories of the servers are made.
-    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
-    dir: PathBuf,
-    /// Another build of rowhook.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_rowhook"))]
-    program: PathBuf,
-    /// The folder for the table and the picture.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
-    results: PathBuf,
-    /// What cargo adds.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    places: Where,
 }
 
 fn main() -> ExitCode {
@@ -75,8 +64,8 @@ fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
                 );
                 let turn = Turn {
                     kind,
-                    program: &options.program,
-                    dir: &options.dir,
+                    program: &options.places.program,
+                    dir: &options.places.dir,
                     connections,
                     events: events(options.events, connections),
                 };
@@ -87,10 +76,10 @@ fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     }
     let text = results.text(options.events, options.rounds)?;
     println!("{text}");
-    std::fs::create_dir_all(&options.results)?;
-    std::fs::write(options.results.join("end_to_end.md"), text)?;
+    std::fs::create_dir_all(&options.places.results)?;
+    std::fs::write(options.places.results.join("end_to_end.md"), text)?;
     std::fs::write(
-        options.results.join("end_to_end.svg"),
+        options.places.results.join("end_to_end.svg"),
         picture::of(&results),
     )?;
     Ok(results.complaints())

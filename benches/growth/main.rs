@@ -18,12 +18,10 @@ mod results;
 mod starts;
 
 use clap::{Parser, ValueEnum};
-use load::start::bench;
+use load::start::{Where, bench};
 use results::Results;
-use std::env;
 use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Posts the events of a large day and compares its end with its beginning.
@@ -46,18 +44,8 @@ struct Options {
         default_value = "day,starts,columns,arrival"
     )]
     only: Vec<Topic>,
-    /// Where the directories of the servers are made.
-    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
-    dir: PathBuf,
-    /// Another build of rowhook.
-    #[arg(long, default_value = env!("CARGO_BIN_EXE_rowhook"))]
-    program: PathBuf,
-    /// The folder for the tables and the picture.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
-    results: PathBuf,
-    /// What cargo adds.
-    #[arg(long, hide = true)]
-    bench: bool,
+    #[command(flatten)]
+    places: Where,
 }
 
 /// What may grow.
@@ -100,11 +88,11 @@ fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     }
     let text = results.text(options)?;
     println!("{text}");
-    fs::create_dir_all(&options.results)?;
-    fs::write(options.results.join("growth.md"), text)?;
+    fs::create_dir_all(&options.places.results)?;
+    fs::write(options.places.results.join("growth.md"), text)?;
     if wanted(Topic::Day) {
         let picture = picture::of(results.points());
-        fs::write(options.results.join("growth.svg"), picture)?;
+        fs::write(options.places.results.join("growth.svg"), picture)?;
     }
     Ok(results.into_complaints())
 }

@@ -27,11 +27,11 @@ impl Place {
     pub fn new(options: &Options, config: &str) -> io::Result<Self> {
         let dir = tempfile::Builder::new()
             .prefix("growth-")
-            .tempdir_in(path::absolute(&options.dir)?)?;
+            .tempdir_in(path::absolute(&options.places.dir)?)?;
         fs::write(dir.path().join("rowhook.toml"), config)?;
         Ok(Self {
             dir,
-            program: path::absolute(&options.program)?,
+            program: path::absolute(&options.places.program)?,
             connections: options.connections,
         })
     }

@@ -2,7 +2,25 @@
 
 use std::env;
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// What every benchmark that leaves results lets one choose.
+#[derive(clap::Args)]
+pub struct Where {
+    /// Where the directories of the servers are made.
+    #[arg(long, default_value = env!("CARGO_TARGET_TMPDIR"))]
+    pub dir: PathBuf,
+    /// Another build of rowhook.
+    #[arg(long, default_value = env!("CARGO_BIN_EXE_rowhook"))]
+    pub program: PathBuf,
+    /// The folder for what was measured.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/results"))]
+    pub results: PathBuf,
+    /// What cargo adds.
+    #[arg(long, hide = true)]
+    bench: bool,
+}
 
 /// Runs the benchmark `name`, which returns what is wrong with its results: that ends it with 1, and so does an error.
 ///
