@@ -2,28 +2,32 @@
 //! an id at most.
 //!
 //! The ids stand in a ring in the order in which they came, 16 bytes each. An
-//! index finds them: 256 small open-addressing tables of ring numbers with a
-//! byte of the id beside each, 5 bytes at a load between 5/8 and 4/5, so at most
-//! 8. Most ids that are looked up are new: the bytes, which lie close together,
-//! tell that without a look at the ring. A table that grows is rebuilt alone,
-//! which takes microseconds and not the tenth of a second that one table for all
-//! would. Times are kept once a minute, not for each id.
+//! index finds them: 256 small tables of buckets, each as large as what the
+//! processor fetches at a time, with the ring numbers of twelve ids and a byte
+//! of each id. An id stands in one of two buckets, in the emptier one, so they
+//! fill evenly, also when ids come and go for ever; where both are full, another
+//! makes room. One that leaves costs a look at its buckets. Most that are looked
+//! up are new: the buckets tell that without a look at the ring. A table that grows is rebuilt alone, which takes
+//! microseconds and not the tenth of a second that one table for all would, and
+//! in pages, which the next one takes: larger pieces would leave holes. Times
+//! are kept once a minute, not for each id.
 
 use crate::event::{Id, Timestamp};
 use std::collections::VecDeque;
+use std::ops::BitOr;
 
 const SHARDS: usize = 256;
 const CHUNK: usize = 4096;
-/// The mark of an empty place in the index.
-const FREE: u8 = 0;
+/// Buckets in a page.
+const PAGE: usize = 16;
+/// Ids in a bucket.
+const SLOTS: usize = 12;
 const MINUTE_MS: i64 = 60_000;
 
 /// The ids of the events stored in the window.
 #[derive(Debug)]
 pub struct Seen {
-    ring: VecDeque<Box<[Id]>>,
-    /// The number of the first id of the first chunk; always a multiple of [`CHUNK`].
-    base: u64,
+    ring: Ring,
     /// The number of the oldest id that still counts.
     first: u64,
     /// The number that the next id gets.
@@ -36,12 +40,28 @@ pub struct Seen {
 }
 
 #[derive(Debug, Default)]
+struct Ring {
+    chunks: VecDeque<Box<[Id]>>,
+    /// The number of the first id of the first chunk; always a multiple of [`CHUNK`].
+    base: u64,
+}
+
+#[derive(Debug, Default)]
 struct Shard {
-    /// What stands at each place: a mark of the id.
-    marks: Vec<u8>,
-    /// Its number in the ring.
-    numbers: Vec<u32>,
+    pages: Vec<Box<[Bucket]>>,
+    /// Buckets of them that are in use.
+    size: usize,
     used: usize,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Bucket {
+    /// How many ids stand in it: in the first places.
+    used: u8,
+    /// A byte of each.
+    marks: [u8; SLOTS],
+    /// Their numbers in the ring.
+    numbers: [u32; SLOTS],
 }
 
 impl Seen {
@@ -49,8 +69,7 @@ impl Seen {
     #[must_use]
     pub fn new(ids_max: usize, days: u32) -> Self {
         Self {
-            ring: VecDeque::new(),
-            base: 0,
+            ring: Ring::default(),
             first: 0,
             next: 0,
             index: (0..SHARDS).map(|_| Shard::default()).collect(),
@@ -90,8 +109,9 @@ impl Seen {
     /// The number of `id`.
     fn find(&self, id: Id) -> Option<u32> {
         let shard = &self.index[shard_of(id)];
-        let mut numbers = shard.probe(id).map(|place| shard.numbers[place]);
-        numbers.find(|&number| self.id_at(number) == Some(id))
+        let is_it = |number| self.ring.get(number) == Some(id);
+        let (bucket, slot) = shard.find(id, is_it)?;
+        Some(shard.bucket(bucket).numbers[slot])
     }
 
     /// Puts `id` in, which is not in yet, as stored at `now`. Returns the age in milliseconds of the id that had to leave for
@@ -106,13 +126,7 @@ impl Seen {
         if self.minutes.back().is_none_or(|last| last.1 != minute) {
             self.minutes.push_back((self.next, minute));
         }
-        let within = usize::try_from((self.next - self.base) % CHUNK as u64).unwrap_or(0);
-        if within == 0 {
-            self.ring.push_back(vec![Id([0; 16]); CHUNK].into());
-        }
-        if let Some(chunk) = self.ring.back_mut() {
-            chunk[within] = id;
-        }
+        self.ring.put(self.next, id);
         let number = short(self.next);
         self.next += 1;
         self.enter(id, number);
@@ -123,7 +137,7 @@ impl Seen {
     pub fn insert_again(&mut self, id: Id, now: Timestamp) {
         if let Some(number) = self.find(id) {
             // Its old place in the ring stays and leads nowhere.
-            self.remove(id, number);
+            self.index[shard_of(id)].remove(id, number);
         }
         self.insert(id, now);
     }
@@ -155,118 +169,219 @@ impl Seen {
             while let Some((_, ms)) = minutes.next_if(|m| m.0 <= number) {
                 minute = *ms;
             }
-            Some((self.id_at(short(number))?, Timestamp::from_millis(minute)))
+            Some((
+                self.ring.get(short(number))?,
+                Timestamp::from_millis(minute),
+            ))
         })
     }
 
-    fn id_at(&self, number: u32) -> Option<Id> {
+    fn enter(&mut self, id: Id, number: u32) {
+        let which = shard_of(id);
+        while !self.index[which].put(id, number, &self.ring) {
+            self.grow(which);
+        }
+    }
+
+    /// Makes a shard larger, but hardly larger than its share of all ids needs.
+    fn grow(&mut self, which: usize) {
+        let old = std::mem::take(&mut self.index[which]);
+        // Found before they are put anywhere: so the processor looks for many at a time, and the old places go before there are
+        // new ones.
+        let numbers = old.numbers();
+        let ids = numbers.filter_map(|number| Some((self.ring.get(number)?, number)));
+        let ids: Vec<(Id, u32)> = ids.collect();
+        let share = self.ids_max / SHARDS;
+        let most = buckets_for(share + 4 * share.isqrt()).max(old.size + 1);
+        let mut size = buckets_for(old.used * 5 / 4).min(most);
+        drop(old);
+        loop {
+            let mut new = Shard::new(size);
+            if ids
+                .iter()
+                .all(|&(id, number)| new.put(id, number, &self.ring))
+            {
+                self.index[which] = new;
+                return;
+            }
+            size += size / 16 + 1;
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        let number = short(self.first);
+        if let Some(id) = self.ring.get(number) {
+            self.index[shard_of(id)].remove(id, number);
+        }
+        self.first += 1;
+        self.ring.forget_before(self.first);
+        while self.minutes.get(1).is_some_and(|m| m.0 <= self.first) {
+            self.minutes.pop_front();
+        }
+    }
+}
+
+impl Ring {
+    fn get(&self, number: u32) -> Option<Id> {
         let base = short(self.base);
         let at = if number >= base {
             number - base
         } else {
             number + (NUMBERS - base)
         } as usize;
-        self.ring.get(at / CHUNK).map(|chunk| chunk[at % CHUNK])
+        self.chunks.get(at / CHUNK).map(|chunk| chunk[at % CHUNK])
     }
 
-    fn enter(&mut self, id: Id, number: u32) {
-        let which = shard_of(id);
-        let shard = &self.index[which];
-        if (shard.used + 1) * 5 > shard.marks.len() * 4 {
-            self.grow(which);
+    /// The next after those that are in.
+    fn put(&mut self, number: u64, id: Id) {
+        let within = usize::try_from((number - self.base) % CHUNK as u64).unwrap_or(0);
+        if within == 0 {
+            self.chunks.push_back(vec![Id([0; 16]); CHUNK].into());
         }
-        self.index[which].put(id, number);
-    }
-
-    /// Makes a shard larger: the old places go first, the ids stand in the ring.
-    fn grow(&mut self, which: usize) {
-        let mut old = std::mem::take(&mut self.index[which]);
-        let mut mark = old.marks.iter();
-        old.numbers.retain(|_| mark.next() != Some(&FREE));
-        old.marks = Vec::new();
-        let size = (old.numbers.len() * 8 / 5).max(8);
-        self.index[which] = Shard {
-            marks: vec![FREE; size],
-            numbers: vec![0; size],
-            used: 0,
-        };
-        for number in old.numbers {
-            if let Some(id) = self.id_at(number) {
-                self.index[which].put(id, number);
-            }
+        if let Some(chunk) = self.chunks.back_mut() {
+            chunk[within] = id;
         }
     }
 
-    fn forget_oldest(&mut self) {
-        let number = short(self.first);
-        if let Some(id) = self.id_at(number) {
-            self.remove(id, number);
-        }
-        self.first += 1;
-        if self.first - self.base >= CHUNK as u64 {
-            self.ring.pop_front();
+    fn forget_before(&mut self, first: u64) {
+        if first - self.base >= CHUNK as u64 {
+            self.chunks.pop_front();
             self.base += CHUNK as u64;
         }
-        while self.minutes.get(1).is_some_and(|m| m.0 <= self.first) {
-            self.minutes.pop_front();
-        }
-    }
-
-    /// Takes a number out of the index and closes the gap, so that no marks of the dead pile up.
-    fn remove(&mut self, id: Id, number: u32) {
-        let which = shard_of(id);
-        let shard = &self.index[which];
-        let Some(mut gap) = shard.probe(id).find(|&p| shard.numbers[p] == number) else {
-            return;
-        };
-        let size = shard.marks.len();
-        let mut at = gap;
-        loop {
-            at = (at + 1) % size;
-            let (mark, candidate) = (self.index[which].marks[at], self.index[which].numbers[at]);
-            if mark == FREE {
-                break;
-            }
-            let Some(home) = self.id_at(candidate).map(|id| place_of(id, size)) else {
-                break;
-            };
-            // It may move into the gap unless its home lies behind the gap.
-            if (at + size - home) % size >= (at + size - gap) % size {
-                let shard = &mut self.index[which];
-                (shard.marks[gap], shard.numbers[gap]) = (mark, candidate);
-                gap = at;
-            }
-        }
-        let shard = &mut self.index[which];
-        shard.marks[gap] = FREE;
-        shard.used -= 1;
     }
 }
 
 impl Shard {
-    /// The places at which `id` may stand.
-    fn probe(&self, id: Id) -> impl Iterator<Item = usize> + '_ {
-        let (size, home, mark) = (
-            self.marks.len(),
-            place_of(id, self.marks.len()),
-            mark_of(id),
-        );
-        (home..size)
-            .chain(0..home)
-            .take_while(|&place| self.marks[place] != FREE)
-            .filter(move |&place| self.marks[place] == mark)
+    fn new(size: usize) -> Self {
+        let page = || vec![Bucket::default(); PAGE].into();
+        Self {
+            pages: (0..size.div_ceil(PAGE)).map(|_| page()).collect(),
+            size,
+            used: 0,
+        }
     }
 
-    fn put(&mut self, id: Id, number: u32) {
-        let size = self.marks.len();
-        let mut place = place_of(id, size);
-        while self.marks[place] != FREE {
-            place = (place + 1) % size;
-        }
-        self.marks[place] = mark_of(id);
-        self.numbers[place] = number;
-        self.used += 1;
+    fn bucket(&self, at: usize) -> &Bucket {
+        &self.pages[at / PAGE][at % PAGE]
     }
+
+    fn bucket_mut(&mut self, at: usize) -> &mut Bucket {
+        &mut self.pages[at / PAGE][at % PAGE]
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u32> {
+        let buckets = self.pages.iter().flat_map(|page| page.iter());
+        buckets.flat_map(|bucket| bucket.numbers[..bucket.used()].iter().copied())
+    }
+
+    /// Where `id` stands, if `is_it` says so of its number.
+    fn find(&self, id: Id, is_it: impl Fn(u32) -> bool) -> Option<(usize, usize)> {
+        if self.size == 0 {
+            return None;
+        }
+        let mark = mark_of(id);
+        places_of(id, self.size).into_iter().find_map(|place| {
+            let bucket = self.bucket(place);
+            let slot = bucket.find(mark, &is_it)?;
+            Some((place, slot))
+        })
+    }
+
+    /// Whether there was room. The ids of the numbers are in `ring`.
+    fn put(&mut self, id: Id, number: u32, ring: &Ring) -> bool {
+        if self.used >= holds(self.size) {
+            return false;
+        }
+        let [one, other] = places_of(id, self.size);
+        let emptier = self.bucket(other).used() < self.bucket(one).used();
+        let mut place = if emptier { other } else { one };
+        if !self.bucket_mut(place).put(mark_of(id), number) {
+            let Some(left) = [one, other]
+                .into_iter()
+                .find(|&full| self.make_room(full, ring))
+            else {
+                return false;
+            };
+            place = left;
+            self.bucket_mut(place).put(mark_of(id), number);
+        }
+        self.used += 1;
+        true
+    }
+
+    /// Moves one id of a full bucket to its other one, if any has room there.
+    fn make_room(&mut self, full: usize, ring: &Ring) -> bool {
+        (0..SLOTS).any(|slot| {
+            let bucket = self.bucket(full);
+            let (mark, number) = (bucket.marks[slot], bucket.numbers[slot]);
+            let Some(id) = ring.get(number) else {
+                return false;
+            };
+            let [one, other] = places_of(id, self.size);
+            let to = if one == full { other } else { one };
+            let moved = self.bucket_mut(to).put(mark, number);
+            if moved {
+                self.bucket_mut(full).remove(slot);
+            }
+            moved
+        })
+    }
+
+    fn remove(&mut self, id: Id, number: u32) {
+        if let Some((place, slot)) = self.find(id, |other| other == number) {
+            self.bucket_mut(place).remove(slot);
+            self.used -= 1;
+        }
+    }
+}
+
+impl Bucket {
+    /// Where one with `mark` stands, if `is_it` says so of its number. All marks are compared at one stroke.
+    fn find(&self, mark: u8, is_it: impl Fn(u32) -> bool) -> Option<usize> {
+        let same = |(slot, &other): (usize, &u8)| u32::from(other == mark) << slot;
+        let marks = self.marks.iter().enumerate();
+        let mut found = marks.map(same).fold(0, BitOr::bitor) & ((1 << self.used) - 1);
+        while found != 0 {
+            let slot = found.trailing_zeros() as usize;
+            if is_it(self.numbers[slot]) {
+                return Some(slot);
+            }
+            found &= found - 1;
+        }
+        None
+    }
+
+    fn used(&self) -> usize {
+        usize::from(self.used).min(SLOTS)
+    }
+
+    /// Whether there was room.
+    fn put(&mut self, mark: u8, number: u32) -> bool {
+        let slot = self.used();
+        if slot == SLOTS {
+            return false;
+        }
+        (self.marks[slot], self.numbers[slot]) = (mark, number);
+        self.used += 1;
+        true
+    }
+
+    /// The last takes its place.
+    fn remove(&mut self, slot: usize) {
+        self.used -= 1;
+        let last = self.used();
+        (self.marks[slot], self.numbers[slot]) = (self.marks[last], self.numbers[last]);
+    }
+}
+
+/// How many ids so many buckets hold: beyond this it is often looked for room.
+fn holds(buckets: usize) -> usize {
+    buckets * SLOTS * 17 / 20
+}
+
+/// Buckets that hold more than `ids`.
+fn buckets_for(ids: usize) -> usize {
+    ids * 20 / 17 / SLOTS + 1
 }
 
 fn clamped(ids_max: usize) -> usize {
@@ -281,17 +396,19 @@ fn shard_of(id: Id) -> usize {
     usize::from(id.0[0])
 }
 
-/// Ids are hashes: their bytes are as good as random.
-fn place_of(id: Id, size: usize) -> usize {
-    let mut bytes = [0; 4];
-    bytes.copy_from_slice(&id.0[1..5]);
-    let spread = (u64::from(u32::from_le_bytes(bytes)) * size as u64) >> 32;
-    usize::try_from(spread).unwrap_or(0)
+/// The two buckets of an id. Ids are hashes: their bytes are as good as random.
+fn places_of(id: Id, size: usize) -> [usize; 2] {
+    [1, 6].map(|from| {
+        let mut bytes = [0; 4];
+        bytes.copy_from_slice(&id.0[from..from + 4]);
+        let spread = (u64::from(u32::from_le_bytes(bytes)) * size as u64) >> 32;
+        usize::try_from(spread).unwrap_or(0)
+    })
 }
 
 /// Of other bytes than those that say where it stands.
 fn mark_of(id: Id) -> u8 {
-    id.0[5].max(FREE + 1)
+    id.0[5]
 }
 
 /// Ring numbers start again after this many: a multiple of [`CHUNK`].
@@ -386,15 +503,16 @@ mod tests {
 
     #[test]
     fn twenty_four_bytes_an_id() {
-        let mut seen = Seen::new(2_000_000, 7);
-        for n in 0..300_000 {
+        // Also after many have come and gone.
+        let mut seen = Seen::new(200_000, 7);
+        for n in 0..1_000_000 {
             seen.insert(id(n), at(0));
             if n % 10_000 == 9_999 {
-                let places = |s: &Shard| s.marks.capacity() + s.numbers.capacity() * 4;
-                let places: usize = seen.index.iter().map(places).sum();
-                let bytes = seen.ring.len() * CHUNK * 16 + places;
+                let page = PAGE * size_of::<Bucket>();
+                let pages: usize = seen.index.iter().map(|shard| shard.pages.len()).sum();
+                let bytes = seen.ring.chunks.len() * CHUNK * 16 + pages * page;
                 assert!(
-                    bytes <= seen.len() * 24 + CHUNK * 16,
+                    bytes <= seen.len() * 24 + CHUNK * 16 + SHARDS * page,
                     "{} ids take {bytes} bytes",
                     seen.len()
                 );
@@ -406,7 +524,7 @@ mod tests {
     fn numbers_start_again_unharmed() {
         let mut seen = Seen::new(10_000, 7);
         let start = u64::from(NUMBERS) - 5 * CHUNK as u64;
-        (seen.base, seen.first, seen.next) = (start, start, start);
+        (seen.ring.base, seen.first, seen.next) = (start, start, start);
         for n in 0..40_000 {
             seen.insert(id(n), at(0));
             assert!(seen.contains(id(n)) && seen.contains(id(n.saturating_sub(9_999))));
