@@ -90,6 +90,18 @@ impl Layout {
         self.state_dir().join("links.json")
     }
 
+    /// The key that signs sessions.
+    #[must_use]
+    pub fn sessions_key(&self) -> PathBuf {
+        self.state_dir().join("sessions.key")
+    }
+
+    /// The sessions that there are.
+    #[must_use]
+    pub fn sessions(&self) -> PathBuf {
+        self.state_dir().join("sessions.json")
+    }
+
     /// How far the journal is known to be whole.
     #[must_use]
     pub fn journal_checkpoint(&self) -> PathBuf {

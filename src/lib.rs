@@ -17,6 +17,7 @@
 //! - [`read`]: from tables to what people download
 //! - [`export`]: a download without a server
 //! - [`links`]: signed links, which open one feed without the token
+//! - [`sessions`]: sessions of people who showed the token to the page
 //! - [`verify`]: holds tables and journal against each other
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
@@ -38,5 +39,6 @@ pub mod links;
 pub mod read;
 pub mod receive;
 pub mod serve;
+pub mod sessions;
 pub mod table;
 pub mod verify;

@@ -25,6 +25,7 @@ use crate::layout::Layout;
 use crate::links::Links;
 use crate::read::Changes;
 use crate::receive::{Delivery, Queue, Refusal, Waiting};
+use crate::sessions::Sessions;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,6 +41,8 @@ pub struct Engine {
     pub id_key: IdKey,
     /// The links that open a feed.
     pub links: Links,
+    /// The sessions of people who read.
+    pub sessions: Sessions,
     /// Where it listens, once it does.
     pub listens: OnceLock<SocketAddr>,
     /// The state of the journal.
@@ -78,6 +81,8 @@ pub struct Fixed {
     pub id_key: IdKey,
     /// The links that open a feed.
     pub links: Links,
+    /// The sessions of people who read.
+    pub sessions: Sessions,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the tables.
@@ -93,6 +98,7 @@ impl Engine {
             layout,
             id_key,
             links,
+            sessions,
             journal,
             tables,
         } = fixed;
@@ -101,6 +107,7 @@ impl Engine {
             layout,
             id_key,
             links,
+            sessions,
             listens: OnceLock::new(),
             journal,
             tables,

@@ -14,6 +14,7 @@ use crate::journal::refused::Refused;
 use crate::journal::{RecoveryError, Shared, open};
 use crate::layout::Layout;
 use crate::links::Links;
+use crate::sessions::Sessions;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,7 @@ impl Opened {
         warn_of_lost_key(&disk, &layout)?;
         let id_key = secrets::id_key(&disk, &layout.id_key()).map_err(at(layout.id_key()))?;
         let links = open_links(&disk, &layout)?;
+        let sessions = open_sessions(&disk, &layout)?;
         let token = token(&settings, &disk, &layout)?;
         let options = engine::journal_options(&settings);
         let started = Instant::now();
@@ -158,6 +160,7 @@ impl Opened {
             layout,
             id_key,
             links,
+            sessions,
             journal: shared.clone(),
             tables,
         };
@@ -232,6 +235,13 @@ fn open_links(disk: &SharedDisk, layout: &Layout) -> Result<Links, ServeError> {
         tracing::error!("{error}");
     }
     Ok(links)
+}
+
+fn open_sessions(disk: &SharedDisk, layout: &Layout) -> Result<Sessions, ServeError> {
+    let at = |path: PathBuf| move |error| ServeError::Path { path, error };
+    let (list, key) = (layout.sessions(), layout.sessions_key());
+    let key = secrets::sessions_key(disk, &key).map_err(at(key.clone()))?;
+    Sessions::open(disk.clone(), list.clone(), key).map_err(at(list))
 }
 
 fn open_tables(

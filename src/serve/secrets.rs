@@ -1,9 +1,10 @@
-//! The key of the ids, the key of the links and the read token, which are made at the first start.
+//! The keys of ids, links and sessions and the read token, which are made at the first start.
 
 use crate::config::{Origin, Secret};
 use crate::disk::{SharedDisk, parent, read_small};
 use crate::event::IdKey;
 use crate::links::LinkKey;
+use crate::sessions::SessionKey;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
@@ -18,6 +19,11 @@ pub(super) fn id_key(disk: &SharedDisk, path: &Path) -> io::Result<IdKey> {
 /// The key that signs links, made when there is none.
 pub(super) fn links_key(disk: &SharedDisk, path: &Path) -> io::Result<LinkKey> {
     key(disk, path).map(LinkKey::new)
+}
+
+/// The key that signs sessions, made when there is none.
+pub(super) fn sessions_key(disk: &SharedDisk, path: &Path) -> io::Result<SessionKey> {
+    key(disk, path).map(SessionKey::new)
 }
 
 fn key(disk: &SharedDisk, path: &Path) -> io::Result<[u8; 32]> {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 21] = [
+const LAYERS: [(&str, &[&str]); 22] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
@@ -25,6 +25,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
     ),
     ("cli", &["event", "config", "read"]),
     ("links", &["event", "disk"]),
+    ("sessions", &["event", "disk"]),
     (
         "verify",
         &["event", "disk", "layout", "flatten", "journal", "table"],
@@ -40,7 +41,7 @@ const LAYERS: [(&str, &[&str]); 21] = [
         "engine",
         &[
             "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "read",
-            "links", "receive",
+            "links", "sessions", "receive",
         ],
     ),
     (
@@ -52,14 +53,15 @@ const LAYERS: [(&str, &[&str]); 21] = [
     (
         "http",
         &[
-            "event", "config", "disk", "journal", "follow", "read", "links", "receive", "engine",
+            "event", "config", "disk", "journal", "follow", "read", "links", "sessions", "receive",
+            "engine",
         ],
     ),
     (
         "serve",
         &[
-            "event", "config", "disk", "layout", "journal", "follow", "links", "receive", "engine",
-            "control", "http",
+            "event", "config", "disk", "layout", "journal", "follow", "links", "sessions",
+            "receive", "engine", "control", "http",
         ],
     ),
     (
