@@ -16,6 +16,8 @@ pub use real::RealDisk;
 pub use sealed::{Sealed, get_sealed, put_sealed};
 
 use std::io;
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -57,6 +59,14 @@ pub trait File: Send + Sync {
     /// `WouldBlock` when nothing is; else whatever the system answers.
     fn read_ready_at(&self, _buf: &mut [u8], _offset: u64) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    /// Sends at most `range` of it to a socket, past our memory; 0 at the end of the file. What is not in memory is waited for.
+    ///
+    /// # Errors
+    /// `Unsupported` where that cannot be done; else whatever the system answers.
+    fn send_to(&self, _socket: BorrowedFd<'_>, _range: Range<u64>) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Writes all of `bytes` at `offset`.
@@ -145,11 +155,7 @@ pub type SharedDisk = Arc<dyn Disk>;
 ///
 /// # Errors
 /// Whatever the system answers.
-pub fn read_range(
-    file: &dyn File,
-    range: std::ops::Range<u64>,
-    out: &mut Vec<u8>,
-) -> io::Result<()> {
+pub fn read_range(file: &dyn File, range: Range<u64>, out: &mut Vec<u8>) -> io::Result<()> {
     out.clear();
     let wanted = usize::try_from(range.end.saturating_sub(range.start))
         .map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;

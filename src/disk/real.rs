@@ -1,9 +1,12 @@
 //! The disk of the machine: files 0640, folders 0750.
 
 use super::{Disk, File, Open, SharedFile, Stat, parent};
+use rustix::fs::sendfile;
 use rustix::io::{ReadWriteFlags, preadv2};
 use std::fs;
 use std::io::{self, IoSliceMut};
+use std::ops::Range;
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +37,12 @@ impl File for RealFile {
     fn read_ready_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let bufs = &mut [IoSliceMut::new(buf)];
         Ok(preadv2(&self.0, bufs, offset, ReadWriteFlags::NOWAIT)?)
+    }
+
+    fn send_to(&self, socket: BorrowedFd<'_>, range: Range<u64>) -> io::Result<usize> {
+        let mut at = range.start;
+        let bytes = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+        Ok(sendfile(socket, &self.0, Some(&mut at), bytes)?)
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -4,6 +4,7 @@
 use super::aside::aside;
 use super::conditions::{Asked, Validators, has_tag, range_of};
 use super::problem::Problem;
+use super::progress::Progress;
 use super::sending::Sending;
 use super::{access, query_of};
 use crate::disk::SharedDisk;
@@ -157,7 +158,15 @@ fn answer(request: &HttpRequest, disk: &SharedDisk, export: Export) -> HttpRespo
         return response.body(SizedStream::new(bytes, Sending::nothing()));
     }
     let pieces = Pieces::new(disk.clone(), export.pieces, range);
-    response.body(SizedStream::new(bytes, Sending::of(Box::new(pieces))))
+    let sending = Sending::of(Box::new(pieces));
+    let connection = request.conn_data::<Progress>();
+    match connection.filter(|connection| connection.outgoing().is_open()) {
+        // The server is to tell the length, but sees only what the connection does not send past it.
+        Some(connection) => response
+            .no_chunking(bytes)
+            .body(BodyStream::new(sending.through(connection.clone()))),
+        None => response.body(SizedStream::new(bytes, sending)),
+    }
 }
 
 /// The response to bytes that are made while they are sent: nobody knows how many.

@@ -9,7 +9,7 @@
 //! - [`page`]: what `/` shows
 //! - [`client`]: who asks, behind proxies too
 //! - [`attempts`]: wrong secrets, counted and slowed
-//! - [`progress`]: how far a connection is
+//! - [`progress`]: how far a connection is; [`outgoing`]: what it sends of a file
 //! - [`health`]: alive, and able to store
 
 pub mod access;
@@ -22,6 +22,7 @@ pub mod exports;
 pub mod health;
 pub mod hooks;
 pub mod listing;
+pub mod outgoing;
 pub mod page;
 pub mod plain;
 pub mod problem;

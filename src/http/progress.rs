@@ -1,6 +1,7 @@
 //! How far a connection is, for whoever keeps its time: between requests,
 //! or in one, from the moment its head was read until its answer is given.
 
+use super::outgoing::Outgoing;
 use actix_http::{BoxedPayloadStream, RequestHead, Response};
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse};
@@ -9,17 +10,16 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::{Error, HttpMessage as _, web};
 use futures_core::Stream;
 use std::cell::{Cell, OnceCell};
-use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 /// What the requests of one connection tell whoever reads and writes it. They share one thread.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct Progress(Rc<State>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     answering: Cell<bool>,
     begun: Cell<bool>,
@@ -28,15 +28,8 @@ struct State {
     behind: Cell<Option<u64>>,
     whole: Cell<bool>,
     last: Cell<bool>,
-    on_begin: OnceCell<OnBegin>,
-}
-
-struct OnBegin(Box<dyn Fn()>);
-
-impl fmt::Debug for OnBegin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OnBegin")
-    }
+    on_begin: OnceCell<Box<dyn Fn()>>,
+    outgoing: Outgoing,
 }
 
 impl Progress {
@@ -44,7 +37,7 @@ impl Progress {
     #[must_use]
     pub fn new(tell: impl Fn() + 'static) -> Self {
         let progress = Self::default();
-        let _ = progress.0.on_begin.set(OnBegin(Box::new(tell)));
+        let _ = progress.0.on_begin.set(Box::new(tell));
         progress
     }
 
@@ -114,10 +107,16 @@ impl Progress {
         self.0.last.get()
     }
 
+    /// What is sent of a file for the request that is answered.
+    #[must_use]
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.0.outgoing
+    }
+
     fn begin(&self) -> Answering {
         self.0.answering.set(true);
         self.0.begun.set(true);
-        if let Some(OnBegin(tell)) = self.0.on_begin.get() {
+        if let Some(tell) = self.0.on_begin.get() {
             tell();
         }
         Answering(self.clone())

@@ -1,7 +1,9 @@
-//! A download's bytes: those that are in memory are read at once, all else is
-//! made on threads that may wait for the disk.
+//! A download's bytes: parts of files that are in memory are left to the
+//! connection, or read at once where it takes none; all else is made on threads
+//! that may wait for the disk.
 
 use super::aside::{Undone, aside};
+use super::progress::Progress;
 use super::turns::Turn;
 use crate::read::write::Chunks;
 use actix_web::web;
@@ -16,6 +18,8 @@ pub(super) struct Sending {
     turn: Turn,
     /// So often it may yet do that before others have theirs.
     in_turn: usize,
+    /// Where parts of files are sent.
+    through: Option<Progress>,
 }
 
 /// A tenth of a millisecond. Turns for each take a tenth of the rate.
@@ -26,6 +30,12 @@ impl Sending {
     pub fn of(chunks: Box<dyn Chunks>) -> Self {
         let state = State::Idle(chunks);
         Self::in_state(state)
+    }
+
+    /// The same, but parts of files through the connection: the stream itself is shorter by these.
+    pub fn through(mut self, connection: Progress) -> Self {
+        self.through = Some(connection);
+        self
     }
 
     /// Nothing, where only the length is told.
@@ -41,6 +51,7 @@ impl Sending {
             state,
             turn: Turn::default(),
             in_turn: 0,
+            through: None,
         }
     }
 }
@@ -49,6 +60,8 @@ type Chunk = Result<(Box<dyn Chunks>, std::io::Result<Option<Vec<u8>>>), Undone>
 
 enum State {
     Idle(Box<dyn Chunks>),
+    /// The connection has a part of a file.
+    Handed(Box<dyn Chunks>, Progress),
     Reading(Pin<Box<dyn Future<Output = Chunk>>>),
     Done,
 }
@@ -68,6 +81,15 @@ impl futures_core::Stream for Sending {
                         }
                         (self.turn, self.in_turn) = (Turn::default(), IN_TURN);
                     }
+                    if let Some(connection) = &self.through
+                        && let Some((file, range)) = pieces.ready_part()
+                    {
+                        let connection = connection.clone();
+                        connection.outgoing().give(file, range, cx);
+                        self.in_turn = 0;
+                        self.state = State::Handed(pieces, connection);
+                        return Poll::Pending;
+                    }
                     if let Some(bytes) = pieces.ready_bytes() {
                         self.in_turn -= 1;
                         self.state = State::Idle(pieces);
@@ -78,6 +100,17 @@ impl futures_core::Stream for Sending {
                         (pieces, chunk)
                     });
                     self.state = State::Reading(Box::pin(reading));
+                }
+                State::Handed(mut pieces, connection) => {
+                    let Poll::Ready(outcome) = connection.outgoing().poll_over(cx) else {
+                        self.state = State::Handed(pieces, connection);
+                        return Poll::Pending;
+                    };
+                    pieces.sent(outcome.sent);
+                    if outcome.failed {
+                        self.through = None;
+                    }
+                    self.state = State::Idle(pieces);
                 }
                 State::Reading(mut reading) => match reading.as_mut().poll(cx) {
                     Poll::Pending => {
@@ -97,6 +130,14 @@ impl futures_core::Stream for Sending {
                     Poll::Ready(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
                 },
             }
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if let State::Handed(_, connection) = &self.state {
+            connection.outgoing().take_back();
         }
     }
 }

@@ -70,6 +70,12 @@ impl Piece {
 const CHUNK: u64 = 256 * 1024;
 /// The same where they are only copied: that long others wait meanwhile, and so much a download holds, twice.
 const COPIED_CHUNK: u64 = 64 * 1024;
+/// The first bytes of a file that is only copied are read where it is opened, and the rest may go without being read at all.
+const FIRST_COPIED: u64 = 4 * 1024;
+/// So much of a file is sent at a time: others wait that long.
+const PART: u64 = 512 * 1024;
+/// Whether it is in memory is looked at once in so many bytes: files are read ahead and forgotten in larger pieces.
+const LOOKED_AT: u64 = 32 * 1024;
 
 /// Gives the bytes of a range of an answer in order.
 pub struct Pieces {
@@ -93,6 +99,8 @@ struct FileRows {
     at: u64,
     end: u64,
     fit: Fit,
+    /// So much of it is read next.
+    chunk: u64,
     ends: RowEnds,
     /// The beginning of a row whose end has not been read.
     carry: Vec<u8>,
@@ -109,6 +117,17 @@ impl Pieces {
             skip: range.start,
             left,
             current: None,
+        }
+    }
+
+    /// The file that is only copied at the moment, and how many bytes of it are to come.
+    fn copied(&mut self) -> Option<(&mut FileRows, u64)> {
+        match &mut self.current {
+            Some(Current::File(rows)) if self.skip == 0 && rows.fit == Fit::Copy => {
+                let bytes = self.left.min(rows.end - rows.at);
+                Some((rows, bytes))
+            }
+            _ => None,
         }
     }
 
@@ -147,12 +166,17 @@ impl Pieces {
                         file
                     };
                     let (at, end) = (range.start, range.end);
+                    let chunk = match fit {
+                        Fit::Copy => FIRST_COPIED,
+                        Fit::Pad(_) | Fit::Place(..) => CHUNK,
+                    };
                     let rows = FileRows {
                         path,
                         file,
                         at,
                         end,
                         fit,
+                        chunk,
                         ends: RowEnds::default(),
                         carry: Vec::new(),
                     };
@@ -193,14 +217,33 @@ impl Chunks for Pieces {
         Ok(None)
     }
 
-    fn ready_bytes(&mut self) -> Option<Vec<u8>> {
-        let Some(Current::File(rows)) = &mut self.current else {
-            return None;
-        };
-        let bytes = COPIED_CHUNK.min(self.left).min(rows.end - rows.at);
-        if self.skip > 0 || rows.fit != Fit::Copy {
-            return None;
+    fn ready_part(&mut self) -> Option<(SharedFile, Range<u64>)> {
+        let (rows, bytes) = self.copied()?;
+        let end = rows.at + bytes.min(PART);
+        let is_ready = |at| matches!(rows.file.read_ready_at(&mut [0], at), Ok(1));
+        let mut ready = rows.at;
+        if ready < end && is_ready(ready) {
+            while ready < end {
+                let next = end.min((ready / LOOKED_AT + 1) * LOOKED_AT);
+                if !is_ready(next - 1) {
+                    break;
+                }
+                ready = next;
+            }
         }
+        (ready > rows.at).then(|| (rows.file.clone(), rows.at..ready))
+    }
+
+    fn sent(&mut self, bytes: u64) {
+        if let Some(Current::File(rows)) = &mut self.current {
+            rows.at += bytes;
+            self.left -= bytes;
+        }
+    }
+
+    fn ready_bytes(&mut self) -> Option<Vec<u8>> {
+        let (rows, bytes) = self.copied()?;
+        let bytes = bytes.min(COPIED_CHUNK);
         let mut chunk = vec![0; usize::try_from(bytes).unwrap_or(0)];
         let read = rows.file.read_ready_at(&mut chunk, rows.at).ok()?;
         chunk.truncate(read);
@@ -215,11 +258,7 @@ impl FileRows {
         if self.at >= self.end {
             return Ok(None);
         }
-        let chunk = match self.fit {
-            Fit::Copy => COPIED_CHUNK,
-            Fit::Pad(_) | Fit::Place(..) => CHUNK,
-        };
-        let until = self.end.min(self.at + chunk);
+        let until = self.end.min(self.at + self.chunk);
         let mut chunk = Vec::new();
         read_range(&*self.file, self.at..until, &mut chunk)?;
         if chunk.len() as u64 != until - self.at {
@@ -228,7 +267,10 @@ impl FileRows {
         }
         self.at = until;
         match &self.fit {
-            Fit::Copy => Ok(Some(chunk)),
+            Fit::Copy => {
+                self.chunk = COPIED_CHUNK;
+                Ok(Some(chunk))
+            }
             Fit::Pad(cells) => {
                 let mut out = Vec::with_capacity(chunk.len() + chunk.len() / 8);
                 widen(&chunk, &mut self.ends, *cells, &mut out);
@@ -295,7 +337,84 @@ fn place_rows(
 mod tests {
     use super::*;
     use crate::disk::{Disk as _, RealDisk};
+    use crate::disk::{File, Stat};
     use std::sync::Arc;
+
+    /// A file of which these pieces are in memory.
+    struct Partly(&'static [Range<u64>]);
+
+    impl File for Partly {
+        fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            for (byte, at) in buf.iter_mut().zip(offset..) {
+                *byte = u8::try_from(at % 251).unwrap();
+            }
+            Ok(buf.len())
+        }
+
+        fn read_ready_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+            let ready = self.0.iter().find(|range| range.contains(&offset));
+            let ready = ready.ok_or(io::ErrorKind::WouldBlock)?;
+            let bytes = usize::try_from(ready.end - offset).unwrap().min(buf.len());
+            self.read_at(&mut buf[..bytes], offset)
+        }
+
+        fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn sync(&self) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn set_len(&self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn stat(&self) -> io::Result<Stat> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    /// Whoever sends them waits for no disk.
+    #[test]
+    fn parts_are_what_is_in_memory() {
+        const READY: &[Range<u64>] = &[
+            0..16_384,
+            65_536..70_000,
+            131_072..800_000,
+            1_100_000..3_000_000,
+        ];
+        let bytes = 3_000_000;
+        let piece = Piece::File {
+            path: PathBuf::new(),
+            file: Some(Arc::new(Partly(READY))),
+            range: 0..bytes,
+            fit: Fit::Copy,
+            bytes,
+            modified_ns: 0,
+        };
+        let mut all = Pieces::new(Arc::new(RealDisk), vec![piece], 0..bytes);
+        let (mut at, mut sent) = (0, 0);
+        loop {
+            if let Some((_, part)) = all.ready_part() {
+                let within =
+                    |ready: &Range<u64>| ready.start <= part.start && part.end <= ready.end;
+                assert!(READY.iter().any(within), "{part:?}");
+                assert!(part.start == at && part.end > at, "{part:?} at {at}");
+                all.sent(part.end - at);
+                (at, sent) = (part.end, sent + part.end - part.start);
+            } else if let Some(found) = all.next_bytes().unwrap() {
+                let mut wanted = vec![0; found.len()];
+                Partly(READY).read_at(&mut wanted, at).unwrap();
+                assert_eq!(found, wanted, "at {at}");
+                at += found.len() as u64;
+            } else {
+                break;
+            }
+        }
+        assert_eq!(at, bytes);
+        assert!(sent > 2_000_000, "{sent}");
+    }
 
     /// What is read at once because it is in memory is what would be waited for, wherever an answer begins and ends.
     #[test]
@@ -333,8 +452,26 @@ mod tests {
                 }
             }
             let wanted = usize::try_from(range.start).unwrap()..usize::try_from(range.end).unwrap();
-            assert_eq!(found, whole[wanted], "{range:?}");
+            assert_eq!(found, whole[wanted.clone()], "{range:?}");
             assert_eq!(ready > 5, range.end - range.start > 100_000, "{range:?}");
+            // As parts of the file, of each as much as the system takes.
+            let mut all = Pieces::new(Arc::new(RealDisk), pieces.clone(), range.clone());
+            let (mut found, mut parts) = (Vec::new(), 0);
+            loop {
+                if let Some((_, part)) = all.ready_part() {
+                    parts += 1;
+                    let taken = part.start..part.start + (part.end - part.start).div_ceil(2);
+                    all.sent(taken.end - taken.start);
+                    let place = |at| usize::try_from(at).unwrap();
+                    found.extend_from_slice(&text[place(taken.start)..place(taken.end)]);
+                } else if let Some(bytes) = all.next_bytes().unwrap() {
+                    found.extend(bytes);
+                } else {
+                    break;
+                }
+            }
+            assert_eq!(found, whole[wanted], "{range:?}");
+            assert_eq!(parts > 1, range.end - range.start > 100_000, "{range:?}");
         }
     }
 }

@@ -75,6 +75,9 @@ impl Connection {
                 place.keep();
             }
         });
+        if let Stream::Plain(_) = &stream {
+            progress.outgoing().open();
+        }
         Self {
             stream: stream.take(0),
             progress,
@@ -236,10 +239,15 @@ impl Connection {
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 
-    /// What the server wrote, and what stands in its place, down to the system.
+    /// What the server wrote, and what stands in its place, down to the system; then the part of a file that follows.
     fn send_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.send_instead(cx))?;
-        self.stream.get_mut().flush(cx)
+        ready!(self.stream.get_mut().flush(cx))?;
+        if let Stream::Plain(stream) = self.stream.get_mut() {
+            let outgoing = self.progress.outgoing();
+            ready!(outgoing.poll_send(|part| stream.poll_send(cx, part)));
+        }
+        Poll::Ready(Ok(()))
     }
 
     fn send_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -389,14 +397,17 @@ mod tests {
     use super::super::places::Places;
     use super::*;
     use crate::config::{Overrides, load};
+    use crate::disk::{Disk as _, Open, RealDisk, SharedFile};
     use crate::engine::Engine;
     use rcgen::{CertificateParams, KeyPair};
     use rustls::crypto::ring;
     use rustls::pki_types::{PrivateKeyDer, ServerName};
     use rustls::{ClientConfig, RootCertStore, ServerConfig};
     use std::future::poll_fn;
+    use std::ops::Range;
     use std::sync::Arc;
     use std::time::Instant;
+    use tokio::io::AsyncWriteExt as _;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::time::timeout;
     use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -574,11 +585,123 @@ mod tests {
                 ends_in_a_stop(secure().await, &engine, late).await;
             }
             ends_when_nobody_takes_the_end(secure().await, &engine).await;
+            parts_of_files_stand_in_their_place(&engine).await;
+            a_file_that_is_shorter_is_told(&engine).await;
+            a_file_that_nobody_takes_ends_in_time(&engine).await;
+            who_took_all_may_wait(&engine).await;
+            let (connection, _places) = connection(secure().await.1, &engine, NEVER);
+            assert!(!connection.progress().outgoing().is_open());
         };
         actix_web::rt::System::new().block_on(async {
             timeout(NEVER / 10, all).await.expect("an end");
         });
         opened.close();
+    }
+
+    fn file(bytes: usize) -> (Vec<u8>, SharedFile) {
+        let text: Vec<u8> = (0..=250).cycle().take(bytes).collect();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), &text).unwrap();
+        (text, RealDisk.open(file.path(), Open::Read).unwrap())
+    }
+
+    /// Hands over `range` until all of it is sent or the rest goes another way; gives how much was sent, and whether all.
+    async fn hand(
+        connection: &mut Connection,
+        file: &SharedFile,
+        mut range: Range<u64>,
+    ) -> io::Result<(u64, bool)> {
+        let (progress, begin) = (connection.progress(), range.start);
+        while !range.is_empty() {
+            poll_fn(|cx| {
+                progress.outgoing().give(file.clone(), range.clone(), cx);
+                Poll::Ready(())
+            })
+            .await;
+            let outcome = poll_fn(|cx| {
+                if let Poll::Ready(Err(error)) = Pin::new(&mut *connection).poll_flush(cx) {
+                    return Poll::Ready(Err(error));
+                }
+                progress.outgoing().poll_over(cx).map(Ok)
+            })
+            .await?;
+            range.start += outcome.sent;
+            if outcome.failed {
+                return Ok((range.start - begin, false));
+            }
+        }
+        Ok((range.start - begin, true))
+    }
+
+    /// After what was written, and before what is written then; more of it than the system takes at a time.
+    async fn parts_of_files_stand_in_their_place(engine: &Arc<Engine>) {
+        let (mut client, stream) = plain().await;
+        let (mut connection, _places) = connection(stream, engine, NEVER);
+        let (text, file) = file(20 << 20);
+        let reading = actix_web::rt::spawn(async move {
+            let mut found = Vec::new();
+            client.read_to_end(&mut found).await.unwrap();
+            found
+        });
+        let range = 5..text.len() as u64 - 7;
+        connection.write_all(b"before").await.unwrap();
+        let handed = hand(&mut connection, &file, range.clone()).await.unwrap();
+        assert_eq!(handed, (range.end - range.start, true));
+        connection.write_all(b"after").await.unwrap();
+        // Of this the connection never sends anything.
+        poll_fn(|cx| {
+            let progress = connection.progress();
+            progress.outgoing().give(file.clone(), 0..9, cx);
+            progress.outgoing().take_back();
+            Pin::new(&mut connection).poll_flush(cx)
+        })
+        .await
+        .unwrap();
+        assert_eq!(Arc::strong_count(&file), 1);
+        drop(connection);
+        let found = reading.await.unwrap();
+        assert!(found == [b"before", &text[5..text.len() - 7], b"after"].concat());
+    }
+
+    async fn a_file_that_is_shorter_is_told(engine: &Arc<Engine>) {
+        let (client, stream) = plain().await;
+        let (mut connection, _places) = connection(stream, engine, NEVER);
+        let (_, file) = file(10_000);
+        let handed = hand(&mut connection, &file, 4_000..10_001).await.unwrap();
+        assert_eq!(handed, (6_000, false));
+        drop(client);
+    }
+
+    /// As with what is written.
+    async fn a_file_that_nobody_takes_ends_in_time(engine: &Arc<Engine>) {
+        let (client, stream) = plain().await;
+        let (mut connection, _places) = connection(stream, engine, STALLED * 3);
+        let (text, file) = file(40 << 20);
+        let began = Instant::now();
+        let handed = hand(&mut connection, &file, 0..text.len() as u64).await;
+        assert_eq!(handed.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(began.elapsed() >= STALLED * 4, "{:?}", began.elapsed());
+        drop(client);
+    }
+
+    /// Whoever waits for what the body gives next is no slow reader.
+    async fn who_took_all_may_wait(engine: &Arc<Engine>) {
+        let (mut client, stream) = plain().await;
+        let (mut connection, _places) = connection(stream, engine, STALLED);
+        let (_, file) = file(10_000);
+        for _ in 0..2 {
+            let handed = hand(&mut connection, &file, 0..10_000).await.unwrap();
+            assert_eq!(handed, (10_000, true));
+            client.read_exact(&mut [0; 10_000]).await.unwrap();
+            let flushing = timeout(
+                STALLED * 3,
+                poll_fn(|cx| {
+                    let _ = Pin::new(&mut connection).poll_flush(cx).map(Result::unwrap);
+                    Poll::<()>::Pending
+                }),
+            );
+            assert!(flushing.await.is_err());
+        }
     }
 
     #[test]

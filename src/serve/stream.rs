@@ -1,10 +1,13 @@
 //! What carries a connection's bytes, plain or TLS, and how much of ours the
-//! system took: what TLS holds back itself is taken by nobody yet.
+//! system took: what TLS holds back itself is taken by nobody yet. Parts of
+//! files the system sends by itself where they are plain.
 
+use crate::http::outgoing::Part;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -72,6 +75,38 @@ impl AsyncRead for Stream {
 pub struct Counted {
     stream: TcpStream,
     taken: u64,
+}
+
+impl Counted {
+    /// Sends of `part` what the system takes at once. Ready when it may take more, or all is sent.
+    pub fn poll_send(&mut self, cx: &mut Context<'_>, part: &mut Part) -> Poll<io::Result<()>> {
+        let Part {
+            file,
+            range,
+            sent,
+            is_full,
+        } = part;
+        while !*is_full && !range.is_empty() {
+            let send = || file.send_to(self.stream.as_fd(), range.clone());
+            match self.stream.try_io(Interest::WRITABLE, send) {
+                // The file is shorter than it was.
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into())),
+                Ok(bytes) => {
+                    let bytes = bytes as u64;
+                    range.start += bytes;
+                    *sent += bytes;
+                    self.taken = self.taken.wrapping_add(bytes);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => *is_full = true,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        if range.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        self.stream.poll_write_ready(cx)
+    }
 }
 
 impl AsyncRead for Counted {

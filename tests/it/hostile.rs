@@ -273,13 +273,14 @@ fn sleeps(server: &Server) -> bool {
 }
 
 /// Delivers an event that makes a table of some 14 KB, and asks for that, one time after the other, until the system takes no
-/// more: then one answer is given and not sent. It is so large that the system takes most of them whole or not at all.
+/// more: then one answer is given and not sent. It is so large that the system takes most of them whole or not at all. Bytes
+/// of a file the system would take from there: that answer would not be given.
 pub fn fill<S: std::io::Write>(server: &Server, stream: &mut S, socket: impl Fn(&S) -> &TcpStream) {
     let event = format!("{{\"filler\":\"{}\"}}", "x".repeat(14_000));
     let event = format!("{HEAD}Content-Length: {}\r\n\r\n{event}", event.len());
     stream.write_all(event.as_bytes()).expect("sent");
     let get = format!(
-        "GET /exports/lessonly/today.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+        "GET /exports/lessonly/today.jsonl HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     );
     let mine = socket(stream).local_addr().expect("an address");
     let its = socket(stream).peer_addr().expect("an address");

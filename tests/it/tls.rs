@@ -427,6 +427,34 @@ fn half_of_a_renewal_is_told_and_the_old_certificate_stays() {
     assert_eq!(shown(), new.der);
 }
 
+/// What the system sends of a file by itself where nobody listens is read and hidden here.
+#[test]
+fn a_download_is_the_file() {
+    let (place, pair) = (Place::new(), Pair::new());
+    let server = started(&place, &pair);
+    let mut stream = open(&server, &any_version(&[&pair])).expect("a handshake");
+    for nth in 0..4 {
+        let event = format!("{{\"long\":\"{}\"}}", format!("{nth} ").repeat(50_000));
+        let head = EVENT.split_once(": 7").expect("a length").0;
+        let post = format!("{head}: {}\r\n\r\n{event}", event.len());
+        let answer = ask(&mut stream, &post).expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    }
+    let get = format!(
+        "GET /exports/lessonly/today.csv HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
+    );
+    for _ in 0..2 {
+        let answer = ask(&mut stream, &get).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+        assert!(
+            body.len() > 400_000 && body == place.csv(),
+            "{}",
+            body.len()
+        );
+    }
+}
+
 /// User and system time of the server so far, in ticks of 10 ms.
 fn ticks(server: &Server) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid()));

@@ -1,9 +1,11 @@
 //! Any bytes, gzipped (RFC 1952) as they come.
 
 use super::{CHUNK_BYTES, Chunks};
+use crate::disk::SharedFile;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::{self, Write as _};
+use std::ops::Range;
 
 /// Gzipped bytes.
 pub struct Gzip<C> {
@@ -46,5 +48,13 @@ impl Chunks for Box<dyn Chunks> {
 
     fn ready_bytes(&mut self) -> Option<Vec<u8>> {
         (**self).ready_bytes()
+    }
+
+    fn ready_part(&mut self) -> Option<(SharedFile, Range<u64>)> {
+        (**self).ready_part()
+    }
+
+    fn sent(&mut self, bytes: u64) {
+        (**self).sent(bytes);
     }
 }

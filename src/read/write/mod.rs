@@ -17,7 +17,9 @@ pub mod xlsx;
 
 pub use xlsx::Xlsx;
 
+use crate::disk::SharedFile;
 use std::io;
+use std::ops::Range;
 
 /// Bytes that are worth handing on.
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -35,4 +37,13 @@ pub trait Chunks: Send {
     fn ready_bytes(&mut self) -> Option<Vec<u8>> {
         None
     }
+
+    /// The next bytes as part of a file, if they are in memory; told of nothing else either. They count as given once
+    /// [`Chunks::sent`] says so.
+    fn ready_part(&mut self) -> Option<(SharedFile, Range<u64>)> {
+        None
+    }
+
+    /// So many bytes of the last part need not be given any more.
+    fn sent(&mut self, _bytes: u64) {}
 }
