@@ -78,7 +78,7 @@ impl Door {
         let stream = match &self.tls {
             None => Stream::Plain(Stream::counted(stream)),
             Some(acceptor) => {
-                let shake = shake_hands(acceptor, stream);
+                let shake = Box::pin(shake_hands(acceptor, stream));
                 let shaken = timeout(head_time_max, unless_asked_for(&place, shake)).await;
                 place.keep();
                 shaken.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?
@@ -126,7 +126,8 @@ async fn shake_hands(acceptor: &TlsAcceptor, stream: TcpStream) -> io::Result<St
 
 /// Says the last words, and goes on reading for a moment: to close with bytes unread would take the words away again.
 async fn farewell(mut stream: TcpStream, words: Option<Problem>) {
-    let said = async {
+    // In a box, as the handshake is: connections that are let in keep room for what stands here.
+    let said = Box::pin(async move {
         if let Some(words) = words {
             stream.write_all(&words.last_words()).await?;
         }
@@ -138,6 +139,6 @@ async fn farewell(mut stream: TcpStream, words: Option<Problem>) {
             }
         }
         io::Result::Ok(())
-    };
+    });
     let _ = timeout(FAREWELL_MAX, said).await;
 }

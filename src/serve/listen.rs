@@ -15,7 +15,7 @@ use crate::receive::Desk;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_server::Server;
-use actix_service::{ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config};
+use actix_service::{Service as _, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::{App, web};
 use std::io;
@@ -157,7 +157,10 @@ pub fn serve(
                 Ok((connection, Protocol::Http1, peer))
             }
         })
-        .and_then(http)
+        .and_then(apply_fn_factory(http, |connection, http: &_| {
+            // In a box: a connection that brings nothing but plain deliveries needs no room for it.
+            Box::pin(http.call(connection))
+        }))
     })?;
     Ok(builder.run())
 }
