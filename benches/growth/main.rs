@@ -18,6 +18,7 @@ mod results;
 mod starts;
 
 use clap::{Parser, ValueEnum};
+use load::bounds::Bounds;
 use load::start::{Where, bench};
 use results::Results;
 use std::error::Error;
@@ -33,6 +34,9 @@ struct Options {
     /// Connections that post, each one event at a time.
     #[arg(long, default_value_t = 64)]
     connections: usize,
+    /// Memory for this process and the servers, with what the system keeps of their files: as a small server has.
+    #[arg(long, default_value_t = 2 << 30)]
+    memory: u64,
     /// How many ids are remembered; as installed by default.
     #[arg(long, default_value_t = 2_000_000)]
     ids_max: u64,
@@ -67,7 +71,10 @@ fn main() -> ExitCode {
 
 /// Measures what is asked for, prints and leaves the results, and returns what is wrong with them.
 fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
-    let mut results = Results::default();
+    let bounds = Bounds::of(options.memory).inspect_err(|error| {
+        eprintln!("the memory is not bounded ({error}): on a virtual machine an event may then cost more, the more came before");
+    });
+    let mut results = Results::new(bounds.is_ok());
     let wanted = |topic| options.only.contains(&topic);
     if wanted(Topic::Day) || wanted(Topic::Starts) {
         let (place, server) = day::run(options, &mut results)?;

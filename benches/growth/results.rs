@@ -10,6 +10,7 @@ use std::io;
 /// All figures so far.
 #[derive(Default)]
 pub struct Results {
+    is_bounded: bool,
     points: Vec<Point>,
     figures: Vec<Figure>,
     complaints: Vec<String>,
@@ -49,6 +50,14 @@ impl Unit {
 }
 
 impl Results {
+    /// None yet; whether the memory has bounds.
+    pub fn new(is_bounded: bool) -> Self {
+        Self {
+            is_bounded,
+            ..Self::default()
+        }
+    }
+
     /// What the day was at its points.
     pub fn points(&self) -> &[Point] {
         &self.points
@@ -101,8 +110,14 @@ impl Results {
 
     /// The tables, with what they were measured on.
     pub fn text(&self, options: &Options) -> io::Result<String> {
+        let memory = if self.is_bounded {
+            let mib = options.memory >> 20;
+            format!("generator, server and what the system keeps of files in memory have {mib} MiB")
+        } else {
+            "files may take all memory that the machine has".to_owned()
+        };
         let mut text = format!(
-            "# What grows with the day\n\n{}. {} events of {} bytes over {} connections, no two alike; {} ids are remembered. What is \
+            "# What grows with the day\n\n{}. {} events of {} bytes over {} connections, no two alike; {} ids are remembered; {}. What is \
              compared comes from the same run; of several the median, with the least and the greatest.\n\n\
              | what | figure | limit | kept |\n| :-- | --: | --: | :-- |\n",
             machine::describe()?,
@@ -110,6 +125,7 @@ impl Results {
             event::BYTES,
             options.connections,
             options.ids_max,
+            memory,
         );
         for figure in &self.figures {
             let Figure {

@@ -7,6 +7,7 @@
     reason = "each binary that takes this folder uses its own part of it"
 )]
 
+pub mod bounds;
 pub mod download;
 pub mod event;
 pub mod generator;

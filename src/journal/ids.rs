@@ -75,6 +75,7 @@ impl IdLog {
         // Those that would leave for others at once are not read.
         let all: u64 = held.iter().map(|(_, records)| records).sum();
         let mut over = all.saturating_sub(ids_max as u64);
+        seen.make_room(usize::try_from(all - over).unwrap_or(ids_max));
         for (number, records) in held {
             let skipped = over.min(records);
             over -= skipped;

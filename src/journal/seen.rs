@@ -183,17 +183,31 @@ impl Seen {
         }
     }
 
+    /// Makes room for `ids` more, so that none of them has to wait for it.
+    pub fn make_room(&mut self, ids: usize) {
+        let size = buckets_for(share_of(self.ids_max.min(self.len() + ids)));
+        for which in 0..SHARDS {
+            if self.index[which].size < size {
+                self.resize(which, size);
+            }
+        }
+    }
+
     /// Makes a shard larger, but hardly larger than its share of all ids needs.
     fn grow(&mut self, which: usize) {
+        let Shard { size, used, .. } = self.index[which];
+        let most = buckets_for(share_of(self.ids_max)).max(size + 1);
+        self.resize(which, buckets_for(used * 5 / 4).min(most));
+    }
+
+    /// Moves the ids of a shard into as many buckets, or more if there is no room in these.
+    fn resize(&mut self, which: usize, mut size: usize) {
         let old = std::mem::take(&mut self.index[which]);
         // Found before they are put anywhere: so the processor looks for many at a time, and the old places go before there are
         // new ones.
         let numbers = old.numbers();
         let ids = numbers.filter_map(|number| Some((self.ring.get(number)?, number)));
         let ids: Vec<(Id, u32)> = ids.collect();
-        let share = self.ids_max / SHARDS;
-        let most = buckets_for(share + 4 * share.isqrt()).max(old.size + 1);
-        let mut size = buckets_for(old.used * 5 / 4).min(most);
         drop(old);
         loop {
             let mut new = Shard::new(size);
@@ -384,6 +398,12 @@ fn buckets_for(ids: usize) -> usize {
     ids * 20 / 17 / SLOTS + 1
 }
 
+/// How many of `ids` a shard has: hardly ever more.
+fn share_of(ids: usize) -> usize {
+    let share = ids / SHARDS;
+    share + 4 * share.isqrt()
+}
+
 fn clamped(ids_max: usize) -> usize {
     ids_max.clamp(1, u32::MAX as usize / 2)
 }
@@ -518,6 +538,27 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn room_that_was_made_is_enough_and_no_more() {
+        let mut seen = Seen::new(200_000, 7);
+        for n in 0..1_000 {
+            seen.insert(id(n), at(0));
+        }
+        seen.make_room(1_000_000);
+        let sizes = |seen: &Seen| seen.index.iter().map(|s| s.size).collect::<Vec<_>>();
+        let made = sizes(&seen);
+        for n in 1_000..200_000 {
+            seen.insert(id(n), at(0));
+        }
+        assert_eq!(sizes(&seen), made);
+        assert!((0..200_000).all(|n| seen.contains(id(n))));
+        let buckets: usize = made.iter().sum();
+        assert!(buckets * size_of::<Bucket>() <= 8 * 200_000, "{buckets}");
+        // Less is not made of it.
+        seen.make_room(0);
+        assert_eq!(sizes(&seen), made);
     }
 
     #[test]
