@@ -39,13 +39,13 @@ impl Bounds {
             above: above.to_owned(),
         };
         fs::write(bounds.group.join(limit), bytes.to_string())?;
-        bounds.enter(&bounds.group)?;
+        enter(&bounds.group)?;
         Ok(bounds)
     }
+}
 
-    fn enter(&self, group: &Path) -> io::Result<()> {
-        fs::write(group.join("cgroup.procs"), process::id().to_string())
-    }
+fn enter(group: &Path) -> io::Result<()> {
+    fs::write(group.join("cgroup.procs"), process::id().to_string())
 }
 
 impl Drop for Bounds {

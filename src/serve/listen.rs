@@ -15,7 +15,9 @@ use crate::receive::Desk;
 use actix_http::error::DispatchError;
 use actix_http::{HttpService, KeepAlive, Protocol, Request};
 use actix_server::Server;
-use actix_service::{Service as _, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config};
+use actix_service::{
+    Service as _, ServiceFactoryExt as _, apply_fn_factory, fn_service, map_config,
+};
 use actix_web::dev::AppConfig;
 use actix_web::{App, web};
 use std::io;
