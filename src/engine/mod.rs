@@ -5,16 +5,19 @@
 //! - [`Live`]: what a reload of the configuration exchanges, all of it at once
 //! - [`Local`]: the engine and that, for one thread
 //! - [`Slot`]: how a thread that stores hears of it
+//! - [`Tally`]: what came and is no row
 //!
 //! Knows no HTTP.
 
 mod live;
 mod slot;
+mod tally;
 
 pub use live::{
     Live, Local, RefusedOptions, follow_options, journal_options, refused_options, rules_of,
 };
 pub use slot::Slot;
+pub use tally::{Counts, Tally};
 
 use crate::config::Settings;
 use crate::disk::SharedDisk;
@@ -57,6 +60,8 @@ pub struct Engine {
     pub changes: Changes,
     /// The sources that events are imported into at the moment.
     pub imports: Mutex<BTreeSet<SourceName>>,
+    /// What came today and is no row.
+    pub tally: Arc<Tally>,
     /// What all requests may hold together.
     pub waiting: Arc<Waiting>,
     /// Set when it is about to stop.
@@ -114,6 +119,7 @@ impl Engine {
             deliveries: Arc::default(),
             refusals: Arc::default(),
             changes: Changes::default(),
+            tally: Arc::new(Tally::new(Timestamp::now())),
             imports: Mutex::default(),
             waiting: Waiting::new(live.settings.limits.waiting_bytes_max),
             draining: AtomicBool::new(false),

@@ -1,25 +1,29 @@
 //! Who may read: whoever has the read token, as Bearer, as the password of
-//! Basic, or, where a spreadsheet can only hold a URL, in the query; and
-//! whoever has a link to a feed, this feed alone.
+//! Basic, or, where a spreadsheet can only hold a URL, in the query; whoever
+//! showed it before and has a session; and whoever has a link to a feed, this
+//! feed alone.
 
 use super::attempts::Attempts;
 use super::problem::Problem;
-use super::{client, query_of};
+use super::{client, cookies, query_of};
 use crate::engine::{Engine, Live};
 use crate::event::Timestamp;
 use crate::links::Opens;
+use crate::sessions::Session;
 use actix_http::RequestHead;
 use actix_web::HttpRequest;
 use actix_web::http::header;
 use base64::Engine as _;
 
 /// How a reader showed the token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shown {
     /// In the Authorization header.
     Header,
     /// In the query.
     Query,
+    /// When this session began.
+    Before(Session),
 }
 
 /// Checks that `request` carries the token; in the query only where `query` says so. Who showed several wrong ones waits.
@@ -29,7 +33,7 @@ pub enum Shown {
 pub async fn check(request: &HttpRequest, engine: &Engine, query: bool) -> Result<Shown, Problem> {
     let live = engine.live();
     let query = if query { query_of(request) } else { Vec::new() };
-    let wrong = match token(request, &query, &live) {
+    let wrong = match token(request, engine, &query, &live) {
         Token::Right(shown) => return Ok(shown),
         Token::Wrong => true,
         Token::None => false,
@@ -49,7 +53,7 @@ pub async fn check_feed(
     feed: Option<&str>,
 ) -> Result<(), Problem> {
     let live = engine.live();
-    let mut wrong = match token(request, query, &live) {
+    let mut wrong = match token(request, engine, query, &live) {
         Token::Right(_) => return Ok(()),
         Token::Wrong => true,
         Token::None => false,
@@ -89,7 +93,7 @@ enum Token {
     None,
 }
 
-fn token(request: &HttpRequest, query: &[(String, String)], live: &Live) -> Token {
+fn token(request: &HttpRequest, engine: &Engine, query: &[(String, String)], live: &Live) -> Token {
     if has_token(request, live) {
         return Token::Right(Shown::Header);
     }
@@ -100,6 +104,10 @@ fn token(request: &HttpRequest, query: &[(String, String)], live: &Live) -> Toke
         }
         wrong |= name == "token" && !value.is_empty();
     }
+    if let Some(session) = cookies::session(request, engine) {
+        return Token::Right(Shown::Before(session));
+    }
+    // A session that is over is no wrong secret: its browser knows nothing of it yet.
     if wrong { Token::Wrong } else { Token::None }
 }
 

@@ -6,24 +6,29 @@
 //! - [`access`]: who may read
 //! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `turns`: who goes on; `aside`: the threads that make them
 //! - [`listing`]: what can be downloaded
-//! - [`page`]: what `/` shows
+//! - [`overview`]: how it goes, as JSON
+//! - [`dashboard`]: the pages; `cookies`: the sessions of those who look at them
+//! - `address`: where this server is, as whoever asks reaches it
 //! - [`client`]: who asks, behind proxies too
 //! - [`attempts`]: wrong secrets, counted and slowed
 //! - [`progress`]: how far a connection is; [`outgoing`]: what it sends of a file
 //! - [`health`]: alive, and able to store
 
 pub mod access;
+mod address;
 mod aside;
 pub mod attempts;
 pub mod client;
 mod conditions;
+mod cookies;
+pub mod dashboard;
 pub mod direct;
 pub mod exports;
 pub mod health;
 pub mod hooks;
 pub mod listing;
 pub mod outgoing;
-pub mod page;
+pub mod overview;
 pub mod plain;
 pub mod problem;
 pub mod progress;
@@ -55,12 +60,40 @@ pub fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             web::resource("/")
-                .route(get().to(page::page))
+                .route(get().to(dashboard::overview::show))
                 .default_service(only_get()),
         )
         .service(
-            web::resource("/style.css")
-                .route(get().to(page::style))
+            web::resource("/days")
+                .route(get().to(dashboard::days::show))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/login")
+                .route(get().to(dashboard::login::form))
+                .route(web::post().to(dashboard::login::enter))
+                .default_service(web::to(|| async {
+                    Problem::Method {
+                        allow: "GET, HEAD, POST",
+                    }
+                    .respond()
+                })),
+        )
+        .service(
+            web::resource("/logout")
+                .route(web::post().to(dashboard::login::leave))
+                .default_service(web::to(|| async {
+                    Problem::Method { allow: "POST" }.respond()
+                })),
+        )
+        .service(
+            web::resource("/assets/{version}/{name}")
+                .route(get().to(dashboard::assets::asset))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/api/overview")
+                .route(get().to(overview::show))
                 .default_service(only_get()),
         )
         .service(

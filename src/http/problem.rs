@@ -38,6 +38,8 @@ pub enum Problem {
     LinkEnded(Ended),
     /// A web page tries to deliver where no authentication is asked for.
     Origin,
+    /// A form that is not one of our pages, or of a page of before.
+    Form,
     /// No such source.
     NoSuchSource {
         /// Its name, as asked for.
@@ -147,6 +149,7 @@ impl Problem {
             Self::NoLink => (401, "no-link", "This link does not open this export"),
             Self::LinkEnded(_) => (403, "link-ended", "This link does not open any more"),
             Self::Origin => (403, "origin", "Web pages may not deliver here"),
+            Self::Form => (403, "form", "This form is not of a page that is in force"),
             Self::NoSuchSource { .. } => (404, "no-such-source", "There is no such source"),
             Self::NoSuchPath { .. } => (404, "no-such-path", "There is nothing here"),
             Self::Method { .. } => (405, "method", "This method is not for this path"),
@@ -210,6 +213,9 @@ impl Problem {
             Self::Origin => {
                 "the request carries an Origin header, and this source asks for no authentication"
                     .into()
+            }
+            Self::Form => {
+                "it came from another site, or from a page of a session that is over".into()
             }
             Self::NoSuchSource { source } => format!("no source is called {source:?}"),
             Self::NoSuchPath { path } => format!("nothing is served under {path:?}"),
@@ -282,6 +288,7 @@ impl Problem {
             Self::Origin => {
                 "set a secret for the source (LESSONLY_AUTHORIZATION, or auth in the configuration)"
             }
+            Self::Form => "open the page again, and send the form from there",
             Self::NoSuchSource { .. } => {
                 "`rowhook check` lists the sources and their callback URLs"
             }

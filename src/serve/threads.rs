@@ -4,7 +4,7 @@ use crate::engine::{Engine, RefusedOptions};
 use crate::event::Timestamp;
 use crate::follow::Follower;
 use crate::journal::refused::Refused;
-use crate::journal::{Journal, Shared};
+use crate::journal::{Journal, Shared, Verdict};
 use crate::receive::{Delivery, Post, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,6 +38,7 @@ impl Drop for AbortOnPanic {
 /// When the system gives no thread.
 pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHandle<()>> {
     let (queue, options) = (engine.deliveries.clone(), engine.journal_options.clone());
+    let tally = engine.tally.clone();
     Builder::new().name("journal".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
@@ -60,6 +61,9 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
             let verdicts = journal.commit(&incoming, Timestamp::now());
             let answers = replies.drain(..).zip(verdicts);
             for (events, ((reply, permit), verdict)) in incoming.drain(..).zip(answers) {
+                if let Verdict::Stored { duplicates: count @ 1.., .. } = verdict {
+                    tally.duplicates(&events.source, Timestamp::now(), count);
+                }
                 reply.give(verdict, (events, permit), &mut post);
             }
             post.send();
@@ -94,6 +98,7 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
 /// When the system gives no thread.
 pub fn refused(mut refused: Refused, engine: &Engine) -> std::io::Result<JoinHandle<()>> {
     let (queue, options) = (engine.refusals.clone(), engine.refused_options.clone());
+    let tally = engine.tally.clone();
     Builder::new().name("refused".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let mut batch = Vec::new();
@@ -105,6 +110,7 @@ pub fn refused(mut refused: Refused, engine: &Engine) -> std::io::Result<JoinHan
                 reply,
             } in batch.drain(..)
             {
+                tally.refused(&body.source, Timestamp::now());
                 bodies.push(body);
                 replies.push((reply, permit));
             }

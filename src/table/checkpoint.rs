@@ -1,6 +1,7 @@
 //! What a table remembers of itself: how far it goes, what its files then
 //! were, which columns it has and started with.
 
+use super::hours::Hours;
 use super::sum::SumState;
 use crate::disk::{Sealed, SharedDisk, Stat, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
@@ -24,6 +25,9 @@ pub struct Checkpoint {
     pub hint: (u64, u64),
     /// When its first and last event were received.
     pub received: Option<Received>,
+    /// How many of its rows were received in which hour; of a table of an earlier version nothing is known.
+    #[serde(default)]
+    pub hours: Hours,
     /// Whether the day is over.
     pub closed: bool,
     /// Its files, the last one open until the day is closed.

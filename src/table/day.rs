@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::files::Part;
+use super::hours::Hours;
 use super::leaving::Leaving;
 use crate::disk::{SharedDisk, beside, parent};
 use crate::event::{Day, Seq, SourceName, Timestamp};
@@ -72,6 +73,8 @@ pub struct Table {
     pushed: Seq,
     written: Seq,
     pub(super) received: Option<Received>,
+    /// Of the rows that are in its files.
+    pub(super) hours: Hours,
     /// When the last row was received, as it is written and as a value.
     moment: (Vec<u8>, Timestamp),
     /// Where whoever feeds the table should go on reading for what is not in its files.
@@ -91,6 +94,8 @@ pub(super) struct WaitingRow {
     pub columns: usize,
     /// Its record.
     pub seq: Seq,
+    /// The hour in which it came.
+    pub hour: i64,
 }
 
 impl Table {
@@ -163,6 +168,7 @@ impl Table {
             seq,
             hint,
             received,
+            hours,
             parts,
             wider,
             start,
@@ -194,6 +200,7 @@ impl Table {
             pushed: seq,
             written: seq,
             received,
+            hours,
             moment: (Vec::new(), Timestamp::default()),
             leaving: Leaving::default(),
             hint,
@@ -229,6 +236,7 @@ impl Table {
             pushed: Seq(0),
             written: Seq(0),
             received: None,
+            hours: Hours::default(),
             moment: (Vec::new(), Timestamp::default()),
             leaving: Leaving::default(),
             hint: (0, 0),
@@ -307,11 +315,6 @@ impl Table {
         self.columns.place(payload, &mut self.flat);
         self.columns
             .write_row(received_at, id, payload, &self.flat, &mut self.waiting);
-        self.waiting_rows.push(WaitingRow {
-            end: self.waiting.len(),
-            columns: self.columns.len(),
-            seq,
-        });
         // The events of a batch have one moment: to read it for each was a twentieth of the time of a row.
         if self.moment.0 != received_at {
             self.moment.0.clear();
@@ -319,6 +322,12 @@ impl Table {
             self.moment.1 = Timestamp::parse(received_at).unwrap_or_default();
         }
         let moment = self.moment.1;
+        self.waiting_rows.push(WaitingRow {
+            end: self.waiting.len(),
+            columns: self.columns.len(),
+            seq,
+            hour: Hours::of(moment),
+        });
         // Imported events may be older than those before them.
         let before = self.received.unwrap_or(Received {
             first: moment,
@@ -394,7 +403,9 @@ impl Table {
         let written = text.len() as u64;
         self.dirty = Some(self.dirty.unwrap_or(0) + written);
         self.waiting.drain(..end);
-        self.waiting_rows.drain(..rows);
+        for row in self.waiting_rows.drain(..rows) {
+            self.hours.add(row.hour);
+        }
         for row in &mut self.waiting_rows {
             row.end -= end;
         }
@@ -511,6 +522,7 @@ impl Table {
             seq: self.written,
             hint: self.hint,
             received: self.received,
+            hours: self.hours.clone(),
             closed: false,
             parts,
             wider,

@@ -12,6 +12,7 @@
 pub mod checkpoint;
 mod day;
 mod files;
+mod hours;
 mod leaving;
 mod replace;
 pub mod rows;
@@ -24,5 +25,6 @@ mod widen;
 pub use checkpoint::{Checkpoint, PartState, Received};
 pub use day::{PART_ROWS, Table, TableError, TableOptions};
 pub use files::is_what_it_was;
+pub use hours::Hours;
 pub use snapshot::{Figures, Snapshot, SnapshotPart};
 pub use sum::SumState;

@@ -2,6 +2,7 @@
 
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::day::Table;
+use super::hours::Hours;
 use crate::disk::SharedFile;
 use crate::event::{Day, Seq};
 use crate::flatten::{Column, Rules};
@@ -16,6 +17,8 @@ pub struct Figures {
     pub parts: Vec<PartState>,
     /// First and last receipt.
     pub received: Option<Received>,
+    /// Its rows by hour.
+    pub hours: Hours,
 }
 
 /// What a reader needs of a table, taken in one step.
@@ -57,6 +60,7 @@ impl Figures {
         Self {
             parts: state.parts.clone(),
             received: state.received,
+            hours: state.hours.clone(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Table {
         Figures {
             parts: parts.chain([self.part.state()]).collect(),
             received: self.received,
+            hours: self.hours.clone(),
         }
     }
 

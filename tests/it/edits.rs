@@ -189,6 +189,14 @@ fn a_day_that_is_over() {
     let answer = server.get(&format!("/exports/orders/{first}.csv"));
     assert_eq!(answer.text(), theirs);
     assert_eq!(text(first), theirs);
+    assert!(
+        server
+            .get("/days")
+            .text()
+            .contains("somebody changed its file")
+    );
     let page = server.get("/");
-    assert!(page.text().contains("somebody changed its file"));
+    assert!(page.text().contains(&format!(
+        "The file of {first} is not what rowhook left: edited."
+    )));
 }

@@ -432,7 +432,7 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
     let server = place.start_with(QUICK);
     let mut stream = tcp(&server);
     fill(&server, &mut stream, |stream| stream);
-    stream.write_all(b"GET /style.css HT").expect("sent");
+    stream.write_all(b"GET /healthz HT").expect("sent");
     // Longer than a head may take.
     thread::sleep(Duration::from_millis(1500));
     let rest = b"TP/1.1\r\nHost: x\r\n\r\n";

@@ -46,6 +46,7 @@ mod reload;
 mod restarts;
 mod sending;
 mod server;
+mod sessions;
 mod shapes;
 mod starting;
 mod tls;

@@ -1,15 +1,8 @@
-//! The page for people, and the two questions of machines: alive? ready?
+//! The pages without a browser, and the two questions of machines: alive?
+//! ready?
 
 use crate::raw::Raw;
 use crate::server::{Place, Server, TOKEN};
-
-/// The body of the page, its style away.
-fn body(html: &str) -> &str {
-    let (_, body) = html
-        .split_once("<link rel=stylesheet href=/style.css>")
-        .expect("a style");
-    body
-}
 
 #[test]
 fn while_nothing_came_the_page_says_where_to_send_it() {
@@ -23,39 +16,89 @@ fn while_nothing_came_the_page_says_where_to_send_it() {
     let page = server.get("/");
     assert_eq!(page.status, 200);
     let url = &server.url;
-    assert_eq!(
-        body(page.text()),
+    for shown in [
+        format!("<p><code>{url}/hooks/a</code></p>"),
+        format!("<pre>curl -d '{{\"hello\":\"world\"}}' {url}/hooks/a</pre>"),
+        format!("<p><code>{url}/hooks/b</code></p>"),
         format!(
-            "<h1>rowhook</h1><p>Nothing has come yet. Fill in this callback URL at the sender:</p>\
-             <h2>a</h2><p><code>{url}/hooks/a</code></p><p>Or try it from a shell:</p>\
-             <pre>curl -d '{{\"hello\":\"world\"}}' {url}/hooks/a</pre>\
-             <h2>b</h2><p><code>{url}/hooks/b</code></p><p>Or try it from a shell:</p>\
-             <pre>curl -H 'Authorization: THE VALUE THAT YOU SET' -d '{{\"hello\":\"world\"}}' {url}/hooks/b</pre></html>"
-        )
-    );
+            "<pre>curl -H 'Authorization: THE VALUE THAT YOU SET' -d '{{\"hello\":\"world\"}}' {url}/hooks/b</pre>"
+        ),
+    ] {
+        assert!(page.text().contains(&shown), "{shown} in {}", page.text());
+    }
     assert!(!page.text().contains("let-me-in"));
     for (header, wanted) in [
         ("content-type", "text/html; charset=utf-8"),
         ("cache-control", "no-store"),
         ("referrer-policy", "no-referrer"),
         ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
     ] {
         assert_eq!(page.header(header), Some(wanted));
     }
     assert_eq!(
         page.header("content-security-policy"),
         Some(
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+             base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         )
     );
-    assert!(!page.text().contains("<style") && !page.text().contains("<script"));
-    let style = server.get_with("/style.css", &[]);
-    assert_eq!(style.status, 200, "without a token");
+}
+
+/// Nothing stands in a page that a browser would run, or load from elsewhere.
+#[test]
+fn pages_load_what_is_theirs_and_nothing_else() {
+    let place = Place::new();
+    let server = place.start();
+    assert_eq!(server.post("{\"a\":1}").status, 200);
+    for path in ["/", "/days", "/login"] {
+        let page = server.get(path);
+        assert_eq!(page.status, 200, "{path}");
+        let html = page.text();
+        for never in ["<style", " style=", " onclick", "javascript:", "http-equiv"] {
+            assert!(!html.contains(never), "{never} in {path}");
+        }
+        let mut loaded = 0;
+        for piece in html.split("<script").skip(1) {
+            let tag = piece.split('>').next().expect("a tag");
+            assert!(tag.contains(" src=\"assets/"), "{tag}");
+        }
+        for piece in html.split("\"assets/").skip(1) {
+            let name = piece.split('"').next().expect("a name");
+            let asset = server.get_with(&format!("/assets/{name}"), &[]);
+            assert_eq!(asset.status, 200, "{name}");
+            assert_eq!(
+                asset.header("cache-control"),
+                Some("public, max-age=31536000, immutable")
+            );
+            assert!(!asset.body.is_empty());
+            loaded += 1;
+        }
+        assert_eq!(loaded, 3, "style, icon, script");
+    }
+    // A page of another build must not keep it.
+    let other = server.get_with("/assets/000000000000/style.css", &[]);
     assert_eq!(
-        style.header("content-type"),
-        Some("text/css; charset=utf-8")
+        (other.status, other.header("cache-control")),
+        (200, Some("no-store"))
     );
-    assert!(style.text().starts_with("body{"), "{}", style.text());
+    assert_eq!(
+        server.get_with("/assets/000000000000/none.js", &[]).status,
+        404
+    );
+    let zipped = server.get_with(
+        "/assets/000000000000/uplot.js",
+        &[("accept-encoding", "br, gzip;q=0.8")],
+    );
+    assert_eq!(zipped.header("content-encoding"), Some("gzip"));
+    assert!(zipped.body.len() < 50_000, "{}", zipped.body.len());
+    for none in ["identity", "gzip;q=0"] {
+        let whole = server.get_with(
+            "/assets/000000000000/uplot.js",
+            &[("accept-encoding", none)],
+        );
+        assert_eq!(whole.header("content-encoding"), None, "{none}");
+    }
 }
 
 #[test]
@@ -69,7 +112,7 @@ fn the_callback_url_is_the_public_one_or_the_host_asked_for() {
         ),
         (
             "x\"><script>alert('1')</script>&amp;",
-            "http://x&quot;&gt;&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;amp;/hooks/lessonly",
+            "http://x&#34;&#62;&#60;script&#62;alert(&#39;1&#39;)&#60;/script&#62;&#38;amp;/hooks/lessonly",
         ),
     ] {
         let mut raw = Raw::open(&server);
@@ -82,7 +125,7 @@ fn the_callback_url_is_the_public_one_or_the_host_asked_for() {
             "{}",
             page.text()
         );
-        assert!(!page.text().contains("<script"), "{}", page.text());
+        assert!(!page.text().contains("<script>"), "{}", page.text());
     }
     let place = Place::new();
     let server = place.start_with("public_url = \"https://hooks.example.com/rowhook/\"");
@@ -92,43 +135,128 @@ fn the_callback_url_is_the_public_one_or_the_host_asked_for() {
 }
 
 #[test]
-fn with_rows_the_page_has_links_that_work_as_it_was_opened() {
+fn with_rows_the_pages_have_links_that_work() {
     let place = Place::new();
     let server = place.start();
     assert_eq!(server.post("{\"a\":1}").status, 200);
     let list = server.get("/api/exports").json();
     let day = list[0]["date"].as_str().expect("a day");
-    let row = |query: &str| {
-        format!(
-            "<tr><td>lessonly<td>{day}<td class=n>1<td class=n>16<td class=n>1 KB<td>open\
-             <td><a href=\"/exports/lessonly/{day}.csv{query}\">CSV</a></tbody></table></html>"
-        )
-    };
-    let head = "<h1>rowhook</h1><table><thead><tr><th>Source<th>Day<th class=n>Rows<th class=n>Columns<th class=n>Size<th>State<th>Download</thead><tbody>";
-    assert_eq!(body(server.get("/").text()), format!("{head}{}", row("")));
-    let opened = server.get_with(&format!("/?token={TOKEN}"), &[]);
-    assert_eq!(
-        body(opened.text()),
-        format!("{head}{}", row("?token=test%2Dtoken"))
+    let days = server.get("/days");
+    let mut tried = 0;
+    for page in [&days, &server.get("/")] {
+        for link in page.text().split("href=\"exports/").skip(1) {
+            let link = link
+                .split('"')
+                .next()
+                .expect("a link")
+                .replace("&#38;", "&");
+            let answer = server.get(&format!("/exports/{link}"));
+            assert_eq!(answer.status, 200, "{link}");
+            tried += 1;
+        }
+    }
+    assert_eq!(tried, 3 + 4 * 3);
+    let text = days.text();
+    assert!(
+        text.contains(&format!("<th scope=\"row\">{day}</th>")),
+        "{text}"
     );
-    let link = format!("/exports/lessonly/{day}.csv?token=test%2Dtoken");
-    assert_eq!(server.get_with(&link, &[]).status, 200);
-    // Whoever shows the token in a header has it in no link.
-    let both = server.get(&format!("/?token={TOKEN}"));
-    assert_eq!(body(both.text()), format!("{head}{}", row("")));
 }
 
 #[test]
-fn the_token_in_links_is_the_right_one() {
+fn the_form_makes_the_link_that_was_asked_for() {
     let place = Place::new();
-    let server = place.start();
-    assert_eq!(server.post("{\"a\":1}").status, 200);
-    let page = server.get_with(&format!("/?token=another&token={TOKEN}"), &[]);
-    assert!(
-        page.status == 401 || page.text().contains(".csv?token=test%2Dtoken\""),
-        "{}",
-        page.text()
+    let server = place
+        .start_with("public_url = \"https://x.example/hook\"\n[sources.lessonly]\n[sources.b]");
+    for (query, shown) in [
+        (
+            "source=lessonly&from=-30d&to=today&format=xlsx&profile=&columns=&view=",
+            "href=\"https://x.example/hook/exports/lessonly.xlsx?from=-30d&#38;to=today\"",
+        ),
+        (
+            "source=b&columns=a%2Cb%26c&profile=excel",
+            "href=\"https://x.example/hook/exports/b.csv?from=today&#38;to=today&#38;profile=excel&#38;delimiter=comma&#38;decimal=point&#38;columns=a,b%26c\"",
+        ),
+        (
+            "source=lessonly&from=someday",
+            "<p class=\"bad\" role=\"alert\">No link: ",
+        ),
+        (
+            "source=lessonly&format=xlsx&profile=excel",
+            "<p class=\"bad\" role=\"alert\">No link: ",
+        ),
+        (
+            "source=%3Cb%3E",
+            "<p class=\"bad\" role=\"alert\">No link: ",
+        ),
+    ] {
+        let page = server.get(&format!("/days?{query}"));
+        assert_eq!(page.status, 200);
+        assert!(page.text().contains(shown), "{query}: {}", page.text());
+        assert!(!page.text().contains("<b>"));
+    }
+}
+
+/// What the page shows can be had without it.
+#[test]
+fn the_overview_counts_what_came() {
+    let place = Place::new();
+    let server = place.start_with("timezone = \"Asia/Kolkata\"\n[sources.lessonly]\n[sources.b]");
+    for body in ["{\"a\":1}", "{\"a\":2}", "{\"a\":1}", "{\"a\":", "[]"] {
+        server.post(body);
+    }
+    let overview = server.get("/api/overview").json();
+    let source = |nth: usize| &overview["sources"][nth];
+    // By name.
+    let (b, lessonly) = (source(0), source(1));
+    assert_eq!(
+        (&b["source"], &b["last_delivery_at"]),
+        (&"b".into(), &serde_json::Value::Null)
     );
+    assert_eq!(lessonly["source"], "lessonly");
+    let today = &lessonly["today"];
+    assert_eq!(
+        (&today["rows"], &today["duplicates"], &today["refused"]),
+        (&2.into(), &1.into(), &2.into())
+    );
+    let sum = |list: &serde_json::Value| -> u64 {
+        let list = list.as_array().expect("a list");
+        list.iter()
+            .map(|one| one["rows"].as_u64().expect("a number"))
+            .sum()
+    };
+    assert_eq!((sum(&lessonly["hours"]), sum(&lessonly["days"])), (2, 2));
+    assert_eq!(lessonly["days"].as_array().expect("a list").len(), 30);
+    assert_eq!(
+        (&overview["able"], &overview["timezone"]),
+        (&true.into(), &"Asia/Kolkata".into())
+    );
+    assert!(overview["disk"]["free_bytes"].as_u64() > Some(1_000_000));
+}
+
+/// Rows by hour are those that are in the table, also after a kill.
+#[test]
+fn hours_are_right_after_a_kill() {
+    let place = Place::new();
+    let mut server = place.start();
+    for nth in 0..20 {
+        assert_eq!(server.post(&format!("{{\"a\":{nth}}}")).status, 200);
+    }
+    assert_eq!(server.get("/exports/lessonly/today.csv").status, 200);
+    server.kill();
+    drop(server);
+    let server = place.start();
+    assert_eq!(server.post("{\"a\":20}").status, 200);
+    let overview = server.get("/api/overview").json();
+    let hours = overview["sources"][0]["hours"]
+        .as_array()
+        .expect("hours")
+        .clone();
+    let sum: u64 = hours
+        .iter()
+        .map(|hour| hour["rows"].as_u64().expect("rows"))
+        .sum();
+    assert_eq!(sum, 21, "{overview}");
 }
 
 #[test]
@@ -185,7 +313,7 @@ fn not_ready_is_503_and_tells_why_to_readers() {
         server
             .get("/")
             .text()
-            .contains("<p role=alert><strong>Not able to store:</strong> the journal&#39;s folder")
+            .contains("<p class=\"health bad\" role=\"alert\"><strong>Not able to store.</strong> the journal&#39;s folder")
     );
     assert_eq!(server.get("/healthz").status, 200);
 }

@@ -215,9 +215,15 @@ fn files_and_folders_are_not_for_everybody() {
                 continue;
             }
             files += 1;
-            let private = ["token", "id-key", "links.key", "control.sock"]
-                .iter()
-                .any(|name| path.ends_with(format!("state/{name}")));
+            let private = [
+                "token",
+                "id-key",
+                "links.key",
+                "sessions.key",
+                "control.sock",
+            ]
+            .iter()
+            .any(|name| path.ends_with(format!("state/{name}")));
             if mode(&path) != if private { 0o600 } else { 0o640 } {
                 wrong.push(format!("{} {:o}", path.display(), mode(&path)));
             }

@@ -1,0 +1,130 @@
+//! Logging in with the read token, and out again.
+
+use super::{Frame, begin, page, see};
+use crate::engine::Engine;
+use crate::http::attempts::Attempts;
+use crate::http::problem::Problem;
+use crate::http::{access, cookies, query_of};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "login.html", config = "src/http/dashboard/askama.toml")]
+struct LoginPage {
+    frame: Frame,
+    wrong: bool,
+    to: String,
+    /// Where the token is, as far as that may be told to whoever asks.
+    made: bool,
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub struct Login {
+    token: String,
+    #[serde(default)]
+    to: String,
+}
+
+/// A form that only proves that it is ours.
+#[derive(Deserialize)]
+pub struct Proof {
+    #[serde(default)]
+    proof: String,
+}
+
+/// `GET /login`: open to all.
+pub async fn form(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let query = query_of(&request);
+    let given = |wanted: &str| query.iter().find(|(name, _)| name == wanted);
+    let to = given("to").map_or_else(String::new, |(_, to)| to.clone());
+    show(&engine, StatusCode::OK, given("wrong").is_some(), to)
+}
+
+fn show(engine: &Engine, status: StatusCode, wrong: bool, to: String) -> HttpResponse {
+    let login = LoginPage {
+        frame: Frame::of(engine, None, "login"),
+        wrong,
+        to,
+        made: engine.live().settings.read_token.is_none(),
+    };
+    page(status, &login)
+}
+
+/// `POST /login`: a session always gets a name of its own, whatever the browser showed before.
+pub async fn enter(
+    request: HttpRequest,
+    engine: web::Data<Engine>,
+    login: web::Form<Login>,
+) -> HttpResponse {
+    if let Err(problem) = cookies::from_here(&request) {
+        return problem.respond();
+    }
+    let Login { token, to } = login.into_inner();
+    let live = engine.live();
+    // A token that was copied often has a line end behind it.
+    if live.token.matches(token.as_bytes()) || live.token.matches(token.trim().as_bytes()) {
+        let to = if is_page(&to) { to.as_str() } else { "./" };
+        return begin(&request, &engine, to);
+    }
+    if let Some(attempts) = request.app_data::<Attempts>()
+        && let Err(problem) = access::wrong_secret(request.head(), &live, attempts).await
+    {
+        return problem.respond();
+    }
+    show(&engine, StatusCode::FORBIDDEN, true, to)
+}
+
+/// Whether it is the name of a page of ours, and not an address elsewhere.
+fn is_page(to: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    !to.is_empty() && to.bytes().all(plain) && to.starts_with(|c: char| c.is_ascii_alphabetic())
+}
+
+/// `POST /logout`
+pub async fn leave(
+    request: HttpRequest,
+    engine: web::Data<Engine>,
+    form: web::Form<Proof>,
+) -> HttpResponse {
+    match cookies::form_of(&request, &engine, &form.proof) {
+        Ok(session) => {
+            if let Err(error) = engine.sessions.end(&session.id) {
+                tracing::error!(%error, "the end of a session could not be written");
+                return Problem::NotDurable.respond();
+            }
+            see("login")
+                .cookie(cookies::removing(&request, &engine))
+                .finish()
+        }
+        // It is over already.
+        Err(Problem::ReadUnauthorized) => see("login").finish(),
+        Err(problem) => problem.respond(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_ours_are_gone_on_to() {
+        for page in ["days", "rows/lessonly/2026-11-27"] {
+            assert!(is_page(page), "{page}");
+        }
+        for other in [
+            "",
+            "/",
+            "//evil.example",
+            "https://evil.example",
+            "\\\\evil",
+            "..//evil",
+            "a:b",
+            "a\r\nb",
+        ] {
+            assert!(!is_page(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The dashboard: pages for the person who looks after the webhook. Each can
+//! be read without a script; what a script adds is shown when it is there.
+//!
+//! - [`overview`]: is it working, what came in, where is my file
+//! - [`days`]: every day, and the link to any range of them
+//! - [`login`]: the read token opens a session
+//! - [`assets`]: style, scripts and the library of the charts, all within the binary
+//!
+//! Links between pages are relative: a proxy may have them under a path.
+
+pub mod assets;
+pub mod days;
+pub mod login;
+pub mod overview;
+mod words;
+
+use super::access::{self, Shown};
+use super::problem::Problem;
+use super::{cookies, query_of};
+use crate::engine::Engine;
+use crate::event::Timestamp;
+use crate::sessions::Session;
+use actix_web::http::{Method, StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse};
+use askama::Template;
+
+/// Pages load their own style and scripts, ask this server alone, and run nothing that stands in them.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// What every page has around its content.
+pub(super) struct Frame {
+    /// Under which its style and scripts are found: another one with every build, so that a browser keeps them.
+    version: &'static str,
+    /// What its forms carry, where there is a session.
+    proof: Option<String>,
+    /// Which of the pages it is.
+    here: &'static str,
+}
+
+impl Frame {
+    fn of(engine: &Engine, session: Option<&Session>, here: &'static str) -> Self {
+        Self {
+            version: assets::version(),
+            proof: session.map(|session| engine.sessions.form_proof(&session.id)),
+            here,
+        }
+    }
+
+    /// What tells a screen reader which page it is on.
+    fn current(&self, page: &str) -> &'static str {
+        if self.here == page {
+            " aria-current=page"
+        } else {
+            ""
+        }
+    }
+}
+
+/// Lets in whoever may read; all others get the answer that sends them where they can.
+async fn reader(request: &HttpRequest, engine: &Engine) -> Result<Option<Session>, HttpResponse> {
+    // A token in the address is for `/` alone, where it goes from there at once.
+    let at_root = request.path() == "/";
+    match access::check(request, engine, at_root).await {
+        Ok(Shown::Before(session)) => Ok(Some(session)),
+        // The address bar forgets it. A program has none, and keeps no cookies.
+        Ok(Shown::Query) if is_person(request) => Err(begin(request, engine, "./")),
+        Ok(Shown::Query | Shown::Header) => Ok(None),
+        Err(Problem::ReadUnauthorized) if is_person(request) => {
+            let wrong = query_of(request).iter().any(|(name, _)| name == "token");
+            let page = request.path().trim_start_matches('/');
+            // As seen from this page.
+            let login = format!("{}login", "../".repeat(page.matches('/').count()));
+            let to = match (page, wrong) {
+                (_, true) => format!("{login}?wrong"),
+                ("", false) => login,
+                (page, false) => format!("{login}?to={page}"),
+            };
+            Err(see(&to).finish())
+        }
+        Err(problem) => Err(problem.respond()),
+    }
+}
+
+/// A browser that shows what it gets, and not a program: a program is told with 401 what it lacks.
+fn is_person(request: &HttpRequest) -> bool {
+    let accepts = request.headers().get(header::ACCEPT);
+    let accepts = accepts.and_then(|value| value.to_str().ok());
+    accepts.is_some_and(|value| value.contains("text/html"))
+        && !request.headers().contains_key(header::AUTHORIZATION)
+}
+
+/// Begins a session of somebody who showed the token, and goes on to `to`.
+fn begin(request: &HttpRequest, engine: &Engine, to: &str) -> HttpResponse {
+    if *request.method() == Method::HEAD {
+        return see(to).finish();
+    }
+    let token = &engine.live().token;
+    match engine.sessions.begin(token.expose(), Timestamp::now()) {
+        Ok(shown) => see(to)
+            .cookie(cookies::showing(request, engine, shown))
+            .finish(),
+        Err(error) => {
+            tracing::error!(%error, "a session could not be written");
+            Problem::NotDurable.respond()
+        }
+    }
+}
+
+/// Goes on to another page.
+fn see(to: &str) -> actix_web::HttpResponseBuilder {
+    let mut response = HttpResponse::SeeOther();
+    response
+        .insert_header((header::LOCATION, to))
+        .insert_header((header::CACHE_CONTROL, "no-store"));
+    response
+}
+
+/// A page.
+fn page(status: StatusCode, template: &impl Template) -> HttpResponse {
+    match template.render() {
+        Ok(html) => HttpResponse::build(status)
+            .insert_header((header::CONTENT_SECURITY_POLICY, POLICY))
+            .insert_header((header::CACHE_CONTROL, "no-store"))
+            .content_type("text/html; charset=utf-8")
+            .body(html),
+        Err(error) => {
+            tracing::error!(%error, "a page could not be made");
+            Problem::Internal.respond()
+        }
+    }
+}
