@@ -50,9 +50,7 @@ fn enter(group: &Path) -> io::Result<()> {
 
 impl Drop for Bounds {
     fn drop(&mut self) {
-        let left = self
-            .enter(&self.above)
-            .and_then(|()| fs::remove_dir(&self.group));
+        let left = enter(&self.above).and_then(|()| fs::remove_dir(&self.group));
         if let Err(error) = left {
             eprintln!("{} stays: {error}", self.group.display());
         }
