@@ -12,6 +12,7 @@
 //! - [`client`]: who asks, behind proxies too
 //! - [`attempts`]: wrong secrets, counted and slowed
 //! - [`progress`]: how far a connection is; [`outgoing`]: what it sends of a file
+//! - [`rows`]: rows for who looks at them, also those that come meanwhile
 //! - [`health`]: alive, and able to store
 
 pub mod access;
@@ -32,6 +33,7 @@ pub mod overview;
 pub mod plain;
 pub mod problem;
 pub mod progress;
+pub mod rows;
 mod sending;
 mod turns;
 
@@ -99,6 +101,31 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/api/exports")
                 .route(get().to(listing::list))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/rows")
+                .route(get().to(dashboard::rows::show))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/row")
+                .route(get().to(dashboard::rows::one))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/api/rows")
+                .route(get().to(rows::list))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/api/rows/live")
+                .route(get().to(rows::live))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/api/row")
+                .route(get().to(rows::single))
                 .default_service(only_get()),
         )
         .service(

@@ -85,6 +85,10 @@ pub enum Problem {
     Draining,
     /// What is asked for under `/exports` is nothing.
     Ask(AskError),
+    /// A parameter is missing, or is not what it may be.
+    Parameter(String),
+    /// No row begins at the place.
+    NoSuchRow,
     /// There is no such table, or it cannot be read.
     Export(ExportError),
     /// The table does not have every row yet.
@@ -163,7 +167,8 @@ impl Problem {
             Self::TooManyAttempts => (429, "attempts", "Too many wrong secrets"),
             Self::Rate { .. } => (429, "rate", "Too many requests"),
             Self::Ask(AskError::NoSuch) => (404, "no-such-export", "There is no such export"),
-            Self::Ask(_) | Self::Export(ExportError::Ask(_)) => {
+            Self::NoSuchRow => (404, "no-such-row", "There is no row at this place"),
+            Self::Ask(_) | Self::Parameter(_) | Self::Export(ExportError::Ask(_)) => {
                 (400, "parameter", "A parameter cannot be used")
             }
             Self::Export(ExportError::NoTable { .. }) => {
@@ -242,6 +247,10 @@ impl Problem {
             }
             Self::Draining => "rowhook is stopping and takes nothing new".into(),
             Self::Ask(error) => error.to_string(),
+            Self::Parameter(why) => why.clone(),
+            Self::NoSuchRow => {
+                "a new column or an edit moved what stood there; look for the row again".into()
+            }
             Self::Export(ExportError::Io(_)) => "the disk did not give the table's file".into(),
             Self::Export(error) => error.to_string(),
             Self::Behind => "the table did not reach the last acknowledged event in time".into(),

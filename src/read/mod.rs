@@ -6,6 +6,7 @@
 //! - [`changes`]: whether the files of days that are over are what they were
 //! - [`rows`]: tables as rows of typed cells; [`views`]: tables made of those; [`write`](mod@write): files of some format
 //! - [`pieces`]: those bytes, piece by piece; `edited`: of files that somebody changed
+//! - [`window`]: some rows, for who looks at them
 
 pub mod ask;
 pub mod changes;
@@ -17,6 +18,7 @@ pub mod rows;
 #[cfg(test)]
 mod tests;
 pub mod views;
+pub mod window;
 pub mod write;
 
 pub use ask::{Ask, AskError, DayName, Span};

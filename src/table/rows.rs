@@ -2,7 +2,7 @@
 //! into raw fields. A line end within quotes ends no row.
 
 /// Finds row ends in text that comes in pieces.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowEnds {
     quoted: bool,
 }

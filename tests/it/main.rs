@@ -44,6 +44,7 @@ mod receiving;
 mod rejected;
 mod reload;
 mod restarts;
+mod rows;
 mod sending;
 mod server;
 mod sessions;

@@ -20,13 +20,14 @@ struct Asset {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
-    let all: [(&str, &str, &[u8]); 5] = [
+    let all: [(&str, &str, &[u8]); 6] = [
         (
             "style.css",
             "text/css; charset=utf-8",
             include_bytes!("static/style.css"),
         ),
         ("page.js", SCRIPT, include_bytes!("static/page.js")),
+        ("rows.js", SCRIPT, include_bytes!("static/rows.js")),
         ("charts.js", SCRIPT, include_bytes!("static/charts.js")),
         ("uplot.js", SCRIPT, include_bytes!("static/uplot.js")),
         (

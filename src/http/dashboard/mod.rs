@@ -3,6 +3,7 @@
 //!
 //! - [`overview`]: is it working, what came in, where is my file
 //! - [`days`]: every day, and the link to any range of them
+//! - [`rows`]: what came, row by row, while it comes
 //! - [`login`]: the read token opens a session
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
 //!
@@ -12,6 +13,7 @@ pub mod assets;
 pub mod days;
 pub mod login;
 pub mod overview;
+pub mod rows;
 mod words;
 
 use super::access::{self, Shown};

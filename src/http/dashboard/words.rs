@@ -4,6 +4,7 @@
 use crate::event::Timestamp;
 use chrono_tz::Tz;
 use std::borrow::Borrow;
+use std::fmt::Write as _;
 
 /// `1234567` as `1,234,567`.
 pub(super) fn count(number: impl Borrow<u64>) -> String {
@@ -77,6 +78,34 @@ pub(super) fn lasts(days: impl Borrow<u64>) -> String {
     }
 }
 
+/// A text as it is shown in a line: what would show nothing, or turn the writing of what stands around it, by its number; and no
+/// more of it than `max` letters.
+pub(super) fn shown(text: &str, max: usize) -> String {
+    let mut out = String::with_capacity(text.len().min(max));
+    for (nth, letter) in text.chars().enumerate() {
+        if nth == max {
+            out.push('…');
+            break;
+        }
+        match letter {
+            '\n' => out.push('⏎'),
+            '\t' => out.push(' '),
+            hidden if is_hidden(hidden) => {
+                let _ = write!(out, "⟨{:04X}⟩", u32::from(hidden));
+            }
+            letter => out.push(letter),
+        }
+    }
+    out
+}
+
+/// Controls, marks that turn the direction of writing, and what has no width.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +155,23 @@ mod tests {
             "2026-07-02 00:30:05 CEST"
         );
         assert_eq!(time(summer, chrono_tz::Europe::Berlin), "00:30");
+    }
+
+    #[test]
+    fn what_would_mislead_is_shown() {
+        for (text, seen) in [
+            ("Ann\nLee\t1", "Ann⏎Lee 1"),
+            ("abc\u{202e}txt.exe", "abc⟨202E⟩txt.exe"),
+            (
+                "\u{0}\u{200b}\u{feff}\u{e0041}",
+                "⟨0000⟩⟨200B⟩⟨FEFF⟩⟨E0041⟩",
+            ),
+            ("ÄÖ مرحبا 👍🏽", "ÄÖ مرحبا 👍🏽"),
+        ] {
+            assert_eq!(shown(text, 100), seen);
+        }
+        assert_eq!(shown("abcdef", 3), "abc…");
+        assert_eq!(shown("abc", 3), "abc");
     }
 
     #[test]

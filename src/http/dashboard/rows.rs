@@ -1,0 +1,245 @@
+//! `/rows`: a day row by row, the newest first, with what is looked for;
+//! `/row`: one of them with every field, and its payload as it came.
+
+use super::{Frame, page, reader, words};
+use crate::engine::Engine;
+use crate::event::{Day, SourceName};
+use crate::http::problem::Problem;
+use crate::http::query_of;
+use crate::http::rows::{self, CELL, Rows, Whole};
+use crate::read::window::{FoundRow, Place};
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// So many columns are shown where none is chosen: the first in which anything stands.
+const COLUMNS: usize = 12;
+/// Letters of a cell in a list, of a column's name, and of a field by itself.
+const CELL_LETTERS: usize = 120;
+const NAME_LETTERS: usize = 60;
+const FIELD_LETTERS: usize = 1_000_000;
+
+#[derive(Template)]
+#[template(path = "rows.html", config = "src/http/dashboard/askama.toml")]
+struct RowsPage {
+    frame: Frame,
+    sources: Vec<SourceName>,
+    source: SourceName,
+    day: Day,
+    /// All columns of the day.
+    choices: Vec<Choice>,
+    lines: Vec<Line>,
+    find: String,
+    /// What the cells of the chosen column hold.
+    holds: String,
+    /// The query without a place.
+    query: String,
+    earlier: Option<Place>,
+    /// Where rows that come belong, if these are the newest, and all of them.
+    live: Option<Place>,
+}
+
+/// A column.
+struct Choice {
+    name: String,
+    is_shown: bool,
+    /// Whether it is the one that is looked at.
+    is_looked_at: bool,
+}
+
+/// A row.
+struct Line {
+    /// Its own page.
+    link: String,
+    place: Place,
+    cells: Vec<String>,
+}
+
+impl RowsPage {
+    fn is_source(&self, name: &SourceName) -> bool {
+        *name == self.source
+    }
+
+    /// How many columns are shown.
+    fn width(&self) -> usize {
+        self.choices.iter().filter(|choice| choice.is_shown).count()
+    }
+}
+
+impl Choice {
+    fn label(&self) -> String {
+        words::shown(&self.name, NAME_LETTERS)
+    }
+}
+
+fn link(source: &SourceName, day: Day, place: Place) -> String {
+    format!("row?source={source}&date={day}&place={place}")
+}
+
+#[derive(Template)]
+#[template(path = "row.html", config = "src/http/dashboard/askama.toml")]
+struct RowPage {
+    frame: Frame,
+    source: SourceName,
+    day: Day,
+    whole: Whole,
+}
+
+impl RowPage {
+    /// Names and values, in the order of the columns.
+    fn fields(&self) -> Vec<(String, String)> {
+        let cells = self.whole.columns.iter().zip(&self.whole.row.cells);
+        cells
+            .map(|(name, cell)| (words::shown(name, 1_000), words::shown(cell, FIELD_LETTERS)))
+            .collect()
+    }
+
+    /// The payload, each key in a line of its own; as it came where it is no JSON that can be shown so.
+    fn payload(&self) -> Option<String> {
+        let payload = self.whole.payload.as_deref()?;
+        let value = serde_json::from_str::<serde_json::Value>(payload);
+        let lines = value
+            .ok()
+            .and_then(|value| serde_json::to_string_pretty(&value).ok());
+        let lines = lines.unwrap_or_else(|| payload.to_owned());
+        let lines = lines
+            .split('\n')
+            .map(|line| words::shown(line, FIELD_LETTERS));
+        Some(lines.collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// `GET /rows`
+pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let session = match reader(&request, &engine).await {
+        Ok(session) => session,
+        Err(answer) => return answer,
+    };
+    let sources = sources(&engine);
+    let mut query = query_of(&request);
+    // The form names the column and the text apart.
+    let get = |query: &[(String, String)], name: &str| {
+        let found = query.iter().find(|(given, _)| given == name);
+        found.map_or_else(String::new, |(_, value)| value.clone())
+    };
+    let cell = (get(&query, "column"), get(&query, "holds"));
+    if !cell.0.is_empty() && !cell.1.is_empty() {
+        query.push((format!("{CELL}{}", cell.0), cell.1.clone()));
+    }
+    let shown = async {
+        let ask = rows::ask(&query, sources.first())?;
+        let shown = rows::rows(&engine, &ask).await?;
+        Ok((ask, shown))
+    };
+    let (ask, shown) = match shown.await {
+        Ok(found) => found,
+        Err(problem) => return Problem::respond(&problem),
+    };
+    let Rows {
+        day,
+        is_open,
+        found,
+    } = shown;
+    let chosen = query.iter().filter(|(name, _)| name == "show");
+    let chosen: Vec<&str> = chosen.map(|(_, column)| column.as_str()).collect();
+    let is_used = |nth: usize| {
+        let mut cells = found.rows.iter().filter_map(|row| row.cells.get(nth));
+        found.rows.is_empty() || cells.any(|cell| !cell.is_empty())
+    };
+    let mut left = COLUMNS;
+    let columns = found.columns.iter().enumerate();
+    let choices = columns.map(|(nth, name)| Choice {
+        is_shown: match chosen.as_slice() {
+            // Nobody reads ids in a list: the row itself shows them.
+            [] => {
+                let is_shown = left > 0 && name != "event_id" && is_used(nth);
+                left -= usize::from(is_shown);
+                is_shown
+            }
+            chosen => chosen.contains(&name.as_str()),
+        },
+        is_looked_at: *name == cell.0,
+        name: name.clone(),
+    });
+    let choices: Vec<Choice> = choices.collect();
+    let lines = found.rows.iter().map(|row| Line {
+        link: link(&ask.source, day, row.place),
+        place: row.place,
+        cells: cells(row, &choices),
+    });
+    let is_all = ask.wanted.text.is_empty() && ask.wanted.cells.is_empty();
+    let is_live = is_open && is_all && ask.wanted.before.is_none();
+    let start = Place { part: 1, at: 0 };
+    let rows = RowsPage {
+        frame: Frame::of(&engine, session.as_ref(), "rows"),
+        lines: lines.collect(),
+        query: without_place(&query),
+        earlier: found.earlier,
+        live: is_live.then_some(found.end.unwrap_or(start)),
+        find: ask.wanted.text,
+        holds: cell.1,
+        source: ask.source,
+        sources,
+        day,
+        choices,
+    };
+    page(StatusCode::OK, &rows)
+}
+
+/// Those of the columns that are shown.
+fn cells(row: &FoundRow, choices: &[Choice]) -> Vec<String> {
+    let shown = choices
+        .iter()
+        .enumerate()
+        .filter(|(_, choice)| choice.is_shown);
+    let cell = |nth: usize| row.cells.get(nth).map_or("", String::as_str);
+    shown
+        .map(|(nth, _)| words::shown(cell(nth), CELL_LETTERS))
+        .collect()
+}
+
+fn without_place(query: &[(String, String)]) -> String {
+    let kept = query
+        .iter()
+        .filter(|(name, value)| !value.is_empty() && name != "before" && !name.starts_with(CELL));
+    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+    let pairs = kept.map(|(name, value)| format!("{}={}&", encode(name), encode(value)));
+    pairs.collect()
+}
+
+fn sources(engine: &Engine) -> Vec<SourceName> {
+    let mut sources: Vec<SourceName> = engine.live().settings.sources.keys().cloned().collect();
+    for (source, _, _) in engine.tables.catalog().all() {
+        if !sources.contains(&source) {
+            sources.push(source);
+        }
+    }
+    sources
+}
+
+/// `GET /row`
+pub async fn one(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let session = match reader(&request, &engine).await {
+        Ok(session) => session,
+        Err(answer) => return answer,
+    };
+    let found = async {
+        let query = query_of(&request);
+        let ask = rows::ask(&query, None)?;
+        let (day, whole) = rows::row(&engine, &ask, rows::place(&query)?).await?;
+        Ok((ask.source, day, whole))
+    };
+    match found.await {
+        Ok((source, day, whole)) => page(
+            StatusCode::OK,
+            &RowPage {
+                frame: Frame::of(&engine, session.as_ref(), "rows"),
+                source,
+                day,
+                whole,
+            },
+        ),
+        Err(problem) => Problem::respond(&problem),
+    }
+}

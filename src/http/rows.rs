@@ -1,0 +1,450 @@
+//! Rows of a day for who looks at them: some at a time, the newest first, with
+//! what is looked for; one with its payload as it came; and those that come
+//! now, while somebody looks. JSON at `/api/rows`, `/api/row` and, as
+//! server-sent events, `/api/rows/live`.
+
+use super::aside::aside;
+use super::problem::Problem;
+use super::{access, query_of};
+use crate::engine::Engine;
+use crate::event::{Day, SourceName, Timestamp};
+use crate::read::rows::records::Records;
+use crate::read::window::{self, DayFile, Found, FoundRow, NoPlace, Place, Wanted};
+use crate::read::{DayName, ExportError};
+use actix_web::body::BodyStream;
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_core::Stream;
+use serde::Serialize;
+use serde_json::json;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Rows of an answer where nothing else is asked for, and at most.
+pub(super) const LIMIT: usize = 100;
+const LIMIT_MAX: usize = 1_000;
+/// What names a column whose cells must hold a text.
+pub(super) const CELL: &str = "cell.";
+
+/// Between two looks at what came.
+const LIVE_EVERY: Duration = Duration::from_millis(500);
+/// Looks after which something is said where nothing came: only that tells that somebody is gone.
+const SILENT_MAX: u32 = 10;
+/// Rows of a look at most: nobody reads more in that time.
+const LIVE_ROWS: usize = 100;
+/// So many look at a time.
+const WATCHERS_MAX: usize = 64;
+
+/// What rows are asked for.
+pub(super) struct RowsAsk {
+    pub source: SourceName,
+    pub day: DayName,
+    pub wanted: Wanted,
+}
+
+/// The day that was meant, and what was found of it.
+pub(super) struct Rows {
+    pub day: Day,
+    /// Whether more may come.
+    pub is_open: bool,
+    pub found: Found,
+}
+
+/// A row with all that is known of it.
+#[derive(Debug, Serialize)]
+pub(super) struct Whole {
+    pub columns: Vec<String>,
+    #[serde(flatten)]
+    pub row: FoundRow,
+    /// The file, below the output directory.
+    pub file: String,
+    /// Its number in the file, the first below the header being 1.
+    pub number: u64,
+    /// The id of its event, if the file still has it.
+    pub event_id: Option<String>,
+    /// The payload as it came but for insignificant white space, if the journal still has it.
+    pub payload: Option<String>,
+}
+
+/// Reads what is asked for.
+pub(super) fn ask(
+    query: &[(String, String)],
+    default: Option<&SourceName>,
+) -> Result<RowsAsk, Problem> {
+    let get = |name: &str| {
+        let found = query.iter().find(|(given, _)| given == name);
+        found
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    };
+    let source = match (get("source"), default) {
+        (Some(name), _) => SourceName::new(name).map_err(|_| Problem::NoSuchSource {
+            source: name.to_owned(),
+        })?,
+        (None, Some(source)) => source.clone(),
+        (None, None) => return Err(Problem::Parameter("`source` is missing".to_owned())),
+    };
+    let day = get("date").unwrap_or("today");
+    let day = day.parse().map_err(|_| {
+        let why = "`date` is YYYY-MM-DD, today, yesterday or latest";
+        Problem::Parameter(why.to_owned())
+    })?;
+    let before = get("before").map(place_of).transpose()?;
+    let limit = get("limit").map_or(Some(LIMIT), |limit| limit.parse().ok());
+    let limit = limit.filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    let cells = query.iter().filter_map(|(name, text)| {
+        let column = name.strip_prefix(CELL)?;
+        (!text.is_empty()).then(|| (column.to_owned(), text.clone()))
+    });
+    Ok(RowsAsk {
+        source,
+        day,
+        wanted: Wanted {
+            before,
+            limit: limit
+                .ok_or_else(|| Problem::Parameter(format!("`limit` is 1 to {LIMIT_MAX}")))?,
+            text: get("find").unwrap_or_default().to_owned(),
+            cells: cells.collect(),
+        },
+    })
+}
+
+fn place_of(text: &str) -> Result<Place, Problem> {
+    text.parse()
+        .map_err(|error: NoPlace| Problem::Parameter(error.to_string()))
+}
+
+/// The files of a day, and whether more rows may come.
+async fn files(
+    engine: &web::Data<Engine>,
+    source: &SourceName,
+    name: DayName,
+) -> Result<(Day, Vec<DayFile>, bool), Problem> {
+    let today = engine.today();
+    let catalog = engine.tables.catalog();
+    let day = match name {
+        DayName::Day(day) => day,
+        DayName::Today => today,
+        DayName::Yesterday => today.plus(-1),
+        DayName::Latest => catalog
+            .newest_with_rows(source.as_str(), None)
+            .unwrap_or(today),
+    };
+    let together = engine.tables.tables(source.clone(), day..=day).await?;
+    let open = together.open.into_iter().find(|table| table.day == day);
+    if let Some(table) = open {
+        if table.parts.is_empty() {
+            return Err(Problem::Behind);
+        }
+        let files = table.parts.into_iter().map(|part| DayFile {
+            path: part.path,
+            open: part.file.map(|file| (file, part.state.bytes)),
+        });
+        return Ok((day, files.collect(), true));
+    }
+    let Some(summary) = catalog.get(source, day) else {
+        let known =
+            engine.live().settings.sources.contains_key(source) || catalog.knows(source.as_str());
+        if !known {
+            return Err(Problem::NoSuchSource {
+                source: source.to_string(),
+            });
+        }
+        // A day without rows is no fault, unless it was written out.
+        return match name {
+            DayName::Day(day) if day != today => Err(Problem::Export(ExportError::NoTable {
+                source_name: source.clone(),
+                day,
+                part: String::new(),
+            })),
+            _ => Ok((day, Vec::new(), day == today)),
+        };
+    };
+    let parts = u32::try_from(summary.figures.parts.len()).unwrap_or(u32::MAX);
+    let files = (1..=parts).map(|part| DayFile {
+        path: engine.layout.csv(source, day, part),
+        open: None,
+    });
+    Ok((day, files.collect(), summary.open))
+}
+
+/// The rows that are asked for.
+pub(super) async fn rows(engine: &web::Data<Engine>, ask: &RowsAsk) -> Result<Rows, Problem> {
+    let (day, files, is_open) = files(engine, &ask.source, ask.day).await?;
+    let (disk, wanted) = (engine.disk.clone(), ask.wanted.clone());
+    let found = aside(move || window::newest(&disk, &files, &wanted)).await;
+    let found = found.map_err(|_| Problem::Internal)?.map_err(unreadable)?;
+    Ok(Rows {
+        day,
+        is_open,
+        found,
+    })
+}
+
+fn unreadable(error: io::Error) -> Problem {
+    Problem::Export(ExportError::Io(error))
+}
+
+/// The row at a place.
+pub(super) async fn row(
+    engine: &web::Data<Engine>,
+    ask: &RowsAsk,
+    place: Place,
+) -> Result<(Day, Whole), Problem> {
+    let (day, files, _) = files(engine, &ask.source, ask.day).await?;
+    let (engine, source) = (engine.clone(), ask.source.clone());
+    let whole = aside(move || whole(&engine, &source, day, &files, place)).await;
+    let whole = whole.map_err(|_| Problem::Internal)?.map_err(unreadable)?;
+    Ok((day, whole.ok_or(Problem::NoSuchRow)?))
+}
+
+fn whole(
+    engine: &Engine,
+    source: &SourceName,
+    day: Day,
+    files: &[DayFile],
+    place: Place,
+) -> io::Result<Option<Whole>> {
+    let Some((columns, row, number)) = window::one(&engine.disk, files, place)? else {
+        return Ok(None);
+    };
+    let id = columns.iter().position(|column| column == "event_id");
+    let event_id = id.and_then(|id| row.cells.get(id)).cloned();
+    let payload = match &event_id {
+        Some(id) => payload(engine, source, day, id)?,
+        None => None,
+    };
+    let path = &files[place.part as usize - 1].path;
+    let file = path.strip_prefix(engine.layout.root()).unwrap_or(path);
+    Ok(Some(Whole {
+        file: file.display().to_string(),
+        columns,
+        row,
+        number,
+        event_id,
+        payload,
+    }))
+}
+
+fn payload(engine: &Engine, source: &SourceName, day: Day, id: &str) -> io::Result<Option<String>> {
+    let records = Records {
+        disk: engine.disk.clone(),
+        journal: engine.journal.clone(),
+        source: source.clone(),
+        day,
+        last: engine.journal.last_seq(),
+    };
+    let mut reader = records.read();
+    while let Some(record) = reader.step()? {
+        if record.id == id.as_bytes() {
+            return Ok(Some(String::from_utf8_lossy(record.payload).into_owned()));
+        }
+    }
+    Ok(None)
+}
+
+fn answer(json: &impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json)
+}
+
+/// `GET /api/rows`
+pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let listed = async {
+        access::check(&request, &engine, false).await?;
+        let ask = ask(&query_of(&request), None)?;
+        let Rows { day, found, .. } = rows(&engine, &ask).await?;
+        Ok(json!({
+            "source": ask.source,
+            "date": day,
+            "columns": found.columns,
+            "rows": found.rows,
+            "earlier": found.earlier,
+            "end": found.end,
+        }))
+    };
+    match listed.await {
+        Ok(json) => answer(&json),
+        Err(problem) => Problem::respond(&problem),
+    }
+}
+
+/// `GET /api/row`
+pub async fn single(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let found = async {
+        access::check(&request, &engine, false).await?;
+        let query = query_of(&request);
+        row(&engine, &ask(&query, None)?, place(&query)?).await
+    };
+    match found.await {
+        Ok((_, whole)) => answer(&whole),
+        Err(problem) => Problem::respond(&problem),
+    }
+}
+
+/// The place that a query names.
+pub(super) fn place(query: &[(String, String)]) -> Result<Place, Problem> {
+    let given = query.iter().find(|(name, _)| name == "place");
+    let (_, text) = given.ok_or_else(|| Problem::Parameter("`place` is missing".to_owned()))?;
+    place_of(text)
+}
+
+static WATCHERS: AtomicUsize = AtomicUsize::new(0);
+
+/// One who looks; counted until it is gone.
+struct Watcher;
+
+impl Watcher {
+    fn enter() -> Option<Self> {
+        let enter = |count| (count < WATCHERS_MAX).then_some(count + 1);
+        let entered = WATCHERS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, enter);
+        entered.ok().map(|_| Self)
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        WATCHERS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// `GET /api/rows/live`: rows of today that come behind the place `after`. Where places are not what they were, as after a
+/// new column or at midnight, it says `anew` and ends.
+pub async fn live(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let begun = async {
+        access::check(&request, &engine, false).await?;
+        let query = query_of(&request);
+        let ask = ask(&query, None)?;
+        // A browser that lost the connection names the last it had.
+        let last = request.headers().get("last-event-id");
+        let last = last
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
+        let given = query.iter().find(|(name, _)| name == "after");
+        let after = last.or_else(|| given.map(|(_, value)| value.clone()));
+        let after = after.ok_or_else(|| Problem::Parameter("`after` is missing".to_owned()))?;
+        let columns = query.iter().find(|(name, _)| name == "width");
+        let columns = columns.and_then(|(_, value)| value.parse().ok());
+        let watcher = Watcher::enter().ok_or(Problem::TooManyConnections)?;
+        Ok(Live {
+            source: ask.source,
+            day: engine.today(),
+            after: place_of(&after)?,
+            columns: columns.ok_or_else(|| {
+                let why = "`width` is missing: how many columns the rows had";
+                Problem::Parameter(why.to_owned())
+            })?,
+            engine: engine.clone(),
+            _watcher: watcher,
+        })
+    };
+    let live = match begun.await {
+        Ok(live) => live,
+        Err(problem) => return Problem::respond(&problem),
+    };
+    let (give, take) = mpsc::channel(1);
+    actix_web::rt::spawn(live.run(give));
+    HttpResponse::Ok()
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .content_type("text/event-stream")
+        .body(BodyStream::new(Events(take)))
+}
+
+struct Live {
+    engine: web::Data<Engine>,
+    source: SourceName,
+    day: Day,
+    after: Place,
+    columns: usize,
+    _watcher: Watcher,
+}
+
+impl Live {
+    /// Looks until nobody takes it any more, or rowhook stops.
+    async fn run(mut self, give: mpsc::Sender<web::Bytes>) {
+        let mut silent = 0;
+        let mut known = None;
+        let mut said = web::Bytes::from_static(b"retry: 2000\n\n");
+        loop {
+            if give.send(said).await.is_err() {
+                return;
+            }
+            said = loop {
+                tokio::time::sleep(LIVE_EVERY).await;
+                if give.is_closed() || self.engine.is_draining() {
+                    return;
+                }
+                silent += 1;
+                if self.engine.today() != self.day {
+                    let _ = give.send(anew()).await;
+                    return;
+                }
+                let summary = self.engine.tables.catalog().get(&self.source, self.day);
+                let rows = summary.map(|summary| summary.figures.rows());
+                if rows != known {
+                    known = rows;
+                    match self.look().await {
+                        Some(Some(text)) => break text,
+                        Some(None) => {}
+                        None => {
+                            let _ = give.send(anew()).await;
+                            return;
+                        }
+                    }
+                }
+                if silent >= SILENT_MAX {
+                    break web::Bytes::from_static(b":\n\n");
+                }
+            };
+            silent = 0;
+        }
+    }
+
+    /// What came, if anything did; nothing at all when places are not what they were.
+    async fn look(&mut self) -> Option<Option<web::Bytes>> {
+        let ask = RowsAsk {
+            source: self.source.clone(),
+            day: DayName::Day(self.day),
+            wanted: Wanted {
+                limit: LIVE_ROWS,
+                ..Wanted::default()
+            },
+        };
+        // What cannot be read now can be read later.
+        let Ok(Rows { mut found, .. }) = rows(&self.engine, &ask).await else {
+            return Some(None);
+        };
+        let end = found.end?;
+        if found.columns.len() != self.columns || end < self.after {
+            return None;
+        }
+        found.rows.retain(|row| row.place >= self.after);
+        if found.rows.is_empty() {
+            return Some(None);
+        }
+        let skipped = found.rows.len() == LIVE_ROWS && found.rows.last()?.place > self.after;
+        self.after = end;
+        let at = Timestamp::now();
+        let data = json!({"at": at, "rows": found.rows, "skipped": skipped, "end": end});
+        Some(Some(format!("id: {end}\ndata: {data}\n\n").into()))
+    }
+}
+
+fn anew() -> web::Bytes {
+    web::Bytes::from_static(b"event: anew\ndata: {}\n\n")
+}
+
+struct Events(mpsc::Receiver<web::Bytes>);
+
+impl Stream for Events {
+    type Item = Result<web::Bytes, io::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_recv(cx).map(|bytes| bytes.map(Ok))
+    }
+}
