@@ -288,11 +288,12 @@ impl<'a> Backwards<'a> {
                 }
                 continue;
             }
-            let before = self.buffer.len();
+            let before = self.end;
             if !self.load()? {
                 break 0;
             }
-            looked = self.buffer.len() - before;
+            // What was read now stands before what was looked at.
+            looked = self.end - before;
         };
         let row = begin..self.end;
         self.end = begin;
@@ -496,6 +497,24 @@ mod tests {
             }
         }
         assert_eq!(found, 6);
+    }
+
+    /// Whatever part of a row stands where what is read at a time begins.
+    #[test]
+    fn many_rows_over_many_reads() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut text = String::from("n,text\n");
+        for n in 0..6_000 {
+            let long = "\"\"\n, ".repeat(n % 97);
+            text.extend([n.to_string().as_str(), ",\"", &long, "\"\n"]);
+        }
+        assert!(text.len() as u64 > 5 * CHUNK);
+        let files = files(dir.path(), &[&text]);
+        let found = newest(&disk(), &files, &wanted(6_000)).unwrap();
+        for (row, n) in found.rows.iter().zip((0..6_000).rev()) {
+            assert_eq!(row.cells, [n.to_string(), "\"\n, ".repeat(n % 97)]);
+        }
+        assert_eq!((found.rows.len(), found.earlier), (6_000, None));
     }
 
     /// Rows longer than what is read at a time, and files that somebody changed.
