@@ -196,8 +196,10 @@ impl Seen {
     /// Makes a shard larger, but hardly larger than its share of all ids needs.
     fn grow(&mut self, which: usize) {
         let Shard { size, used, .. } = self.index[which];
-        let most = buckets_for(share_of(self.ids_max)).max(size + 1);
-        self.resize(which, buckets_for(used * 5 / 4).min(most));
+        let most = buckets_for(share_of(self.ids_max));
+        // Always larger: it may be that only the two buckets of an id are full.
+        let size = buckets_for(used * 5 / 4).min(most).max(size + 1);
+        self.resize(which, size);
     }
 
     /// Moves the ids of a shard into as many buckets, or more if there is no room in these.
@@ -537,6 +539,21 @@ mod tests {
                     seen.len()
                 );
             }
+        }
+    }
+
+    /// Ids that stand in one bucket as long as there are few, however much room the others have.
+    #[test]
+    fn ids_that_crowd_make_more_room() {
+        let crowded = |n: u8| {
+            let mut id = Id([0; 16]);
+            (id.0[4], id.0[9], id.0[15]) = (n, n, n);
+            id
+        };
+        let mut seen = Seen::new(100_000, 7);
+        for n in 0..100 {
+            seen.insert(crowded(n), at(0));
+            assert!((0..=n).all(|before| seen.contains(crowded(before))));
         }
     }
 
