@@ -27,6 +27,9 @@ need mkfs.ext4 e2fsprogs
 need faketime faketime
 need cc gcc
 need soffice libreoffice-calc
+need chromium chromium
+need node nodejs
+need npm npm
 # cargo-deny fetches the advisories with it.
 need git git
 if [ ${#missing[@]} -gt 0 ]; then
@@ -55,6 +58,16 @@ if ! command -v cargo-deny >/dev/null; then
     # Without its link-time optimization, which would double the time.
     CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
         cargo install --quiet --locked --root "$tools" --version '^0.20' cargo-deny
+fi
+
+# What drives the browser, in the versions that the lock file names.
+browser=$tools/browser
+if ! cmp -s tests/browser/package-lock.json "$browser/node_modules/.as-locked"; then
+    echo "installing: what drives the browser (playwright-core, axe-core)"
+    mkdir -p "$browser"
+    cp tests/browser/package.json tests/browser/package-lock.json "$browser/"
+    (cd "$browser" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+    cp tests/browser/package-lock.json "$browser/node_modules/.as-locked"
 fi
 
 say "licences, sources and versions of what is built in"
@@ -89,6 +102,9 @@ cargo test --locked --features faults --test faults -- --test-threads 6
 
 say "what LibreOffice shows"
 cargo test --locked --features faults --test office
+
+say "what people see in a browser"
+cargo test --locked --features faults --test browser -- --nocapture
 
 # A copy of the code with one mistake at a time: the sequences on the simulated disk must notice each.
 export ROWHOOK_MUTANT_SEQUENCES="${ROWHOOK_MUTANT_SEQUENCES:-300}"

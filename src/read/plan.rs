@@ -15,11 +15,11 @@ use super::write::csv::{Csv, Style};
 use super::write::gzip::Gzip;
 use super::write::jsonl::{Events, Objects};
 use super::write::xlsx::{About, Xlsx};
-use crate::event::{Day, Seq, Timestamp, nearest};
+use crate::event::{Day, Seq, Timestamp, View, nearest};
 use crate::flatten::{Columns, Rules};
 use crate::table::{Checkpoint, Snapshot};
 use chrono_tz::Tz;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 /// An answer.
@@ -367,24 +367,8 @@ impl Tables<'_> {
     }
 
     fn view(&self, ask: &Ask, table: Box<dyn Table>) -> Result<Box<dyn Table>, ExportError> {
-        let Some(name) = &ask.view else {
+        let Some(view) = view_of(ask, self.views)? else {
             return Ok(table);
-        };
-        let Some(views) = self.views else {
-            return Err(AskError::NoViews {
-                name: name.clone(),
-                source_name: self.source.clone(),
-            }
-            .into());
-        };
-        let Some(view) = views.get(name) else {
-            let known = views.keys().map(String::as_str);
-            return Err(AskError::NoSuchView {
-                name: name.clone(),
-                meant: nearest(name, known).map(str::to_owned),
-                known: views.keys().cloned().collect(),
-            }
-            .into());
         };
         let table = view.of(table.into(), self.rules.guard);
         // The columns of a matrix are those of its rows: they are found now, and whether that can be done at all.
@@ -446,4 +430,29 @@ impl Tables<'_> {
         }
         Ok((known, forgotten))
     }
+}
+
+/// The view that is asked for, if one is, among those that a source has; a source that is not configured has none.
+///
+/// # Errors
+/// When it is not there.
+pub fn view_of<'a>(
+    ask: &Ask,
+    views: Option<&'a BTreeMap<String, View>>,
+) -> Result<Option<&'a View>, AskError> {
+    let Some(name) = &ask.view else {
+        return Ok(None);
+    };
+    let Some(views) = views else {
+        return Err(AskError::NoViews {
+            name: name.clone(),
+            source_name: ask.source.clone(),
+        });
+    };
+    let found = views.get(name).map(Some);
+    found.ok_or_else(|| AskError::NoSuchView {
+        name: name.clone(),
+        meant: nearest(name, views.keys().map(String::as_str)).map(str::to_owned),
+        known: views.keys().cloned().collect(),
+    })
 }

@@ -182,6 +182,14 @@ fn the_form_makes_the_link_that_was_asked_for() {
             "<p class=\"bad\" role=\"alert\">No link: ",
         ),
         (
+            "source=lessonly&from=2026-02-03&to=2026-02-02",
+            "<p class=\"bad\" role=\"alert\">No link: ",
+        ),
+        (
+            "source=b&view=matrix",
+            "<p class=\"bad\" role=\"alert\">No link: there is no view ",
+        ),
+        (
             "source=lessonly&format=xlsx&profile=excel",
             "<p class=\"bad\" role=\"alert\">No link: ",
         ),

@@ -1,13 +1,14 @@
 //! `/days`: every day of every source, and the link to any range of them in
 //! any form, which is made here and can be copied.
 
+use super::form::Fields;
 use super::{Frame, page, reader, words};
 use crate::engine::Engine;
 use crate::event::SourceName;
 use crate::http::listing::{self, Listed};
 use crate::http::problem::Problem;
 use crate::http::{address, query_of};
-use crate::read::{Ask, Files};
+use crate::read::Files;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
@@ -27,32 +28,9 @@ struct Form {
     sources: Vec<SourceName>,
     /// Views of the source that is chosen.
     views: Vec<String>,
-    given: Vec<(String, String)>,
+    given: Fields,
     /// The link that it makes, or why it makes none; nothing before it was sent.
     link: Option<Result<String, String>>,
-}
-
-impl Form {
-    fn get(&self, name: &str) -> &str {
-        let found = self.given.iter().find(|(given, _)| given == name);
-        found.map_or("", |(_, value)| value.as_str())
-    }
-
-    fn get_or<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
-        match self.get(name) {
-            "" => default,
-            value => value,
-        }
-    }
-
-    /// What marks the chosen option of a list.
-    fn chosen(&self, name: &str, value: &str) -> &'static str {
-        if self.get(name) == value {
-            " selected"
-        } else {
-            ""
-        }
-    }
 }
 
 impl DaysPage {
@@ -87,7 +65,7 @@ pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
     let Ok(days) = listing::days(&engine).await else {
         return Problem::Internal.respond();
     };
-    let given = query_of(&request);
+    let given = Fields::new(query_of(&request));
     let shown = DaysPage {
         frame: Frame::of(&engine, session.as_ref(), "days"),
         zone: engine.live().settings.timezone,
@@ -97,12 +75,7 @@ pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
     page(StatusCode::OK, &shown)
 }
 
-fn form(
-    request: &HttpRequest,
-    engine: &Engine,
-    days: &[Listed],
-    given: Vec<(String, String)>,
-) -> Form {
+fn form(request: &HttpRequest, engine: &Engine, days: &[Listed], given: Fields) -> Form {
     let live = engine.live();
     let mut sources: Vec<SourceName> = live.settings.sources.keys().cloned().collect();
     for listed in days {
@@ -116,7 +89,7 @@ fn form(
         given,
         link: None,
     };
-    let chosen = match form.get("source") {
+    let chosen = match form.given.get("source") {
         "" => form.sources.first().map(ToString::to_string),
         source => Some(source.to_owned()),
     };
@@ -127,36 +100,10 @@ fn form(
     if let Some(source) = configured {
         form.views = source.views.keys().map(ToString::to_string).collect();
     }
-    if !form.get("source").is_empty() {
-        let link = ask(&form).map(|ask| address::base(request, engine) + &ask.url());
+    if !form.given.get("source").is_empty() {
+        let ask = form.given.ask(engine);
+        let link = ask.map(|ask| address::base(request, engine) + &ask.url());
         form.link = Some(link);
     }
     form
-}
-
-/// What the form asks for: fields that were left as they are ask for nothing.
-fn ask(form: &Form) -> Result<Ask, String> {
-    const PARAMETERS: [&str; 7] = [
-        "from",
-        "to",
-        "profile",
-        "delimiter",
-        "decimal",
-        "columns",
-        "view",
-    ];
-    let path = format!("{}.{}", form.get("source"), form.get_or("format", "csv"));
-    let mut query: Vec<(String, String)> = Vec::new();
-    for name in PARAMETERS {
-        let default = if name == "from" || name == "to" {
-            "today"
-        } else {
-            ""
-        };
-        let value = form.get_or(name, default);
-        if !value.is_empty() {
-            query.push((name.to_owned(), value.to_owned()));
-        }
-    }
-    Ask::parse(&path, &query, &[]).map_err(|error| error.to_string())
 }

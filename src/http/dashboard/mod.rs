@@ -4,6 +4,7 @@
 //! - [`overview`]: is it working, what came in, where is my file
 //! - [`days`]: every day, and the link to any range of them
 //! - [`rows`]: what came, row by row, while it comes
+//! - `form`: what a form asks for
 //! - [`login`]: the read token opens a session
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
 //!
@@ -11,6 +12,7 @@
 
 pub mod assets;
 pub mod days;
+mod form;
 pub mod login;
 pub mod overview;
 pub mod rows;

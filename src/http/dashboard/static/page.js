@@ -25,6 +25,16 @@ function tellTimes() {
   }
 }
 
+// What a part of a page tells, but for how long ago something was.
+function told(part) {
+  const copy = part.cloneNode(true);
+  copy.querySelectorAll("time[datetime]").forEach((time) => (time.textContent = ""));
+  return copy.innerHTML;
+}
+
+const live = document.getElementById("live");
+let shown = live && told(live);
+
 // The part of the page that shows how it goes is fetched again while somebody looks, and put in where it differs.
 async function refresh(live) {
   if (document.hidden) {
@@ -40,14 +50,13 @@ async function refresh(live) {
     return;
   }
   const next = new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("live");
-  if (next === null || next.innerHTML === live.dataset.shown) {
+  if (next === null || told(next) === shown) {
     return;
   }
-  const shown = next.innerHTML;
+  shown = told(next);
   const open = [...live.querySelectorAll("details")].map((details) => details.open);
   const focus = [...live.querySelectorAll("a, summary, button")].indexOf(document.activeElement);
   live.replaceChildren(...next.childNodes);
-  live.dataset.shown = shown;
   live.querySelectorAll("details").forEach((details, nth) => (details.open = open[nth] ?? false));
   if (focus >= 0) {
     live.querySelectorAll("a, summary, button")[focus]?.focus({ preventScroll: true });
@@ -75,10 +84,15 @@ function linkForm() {
   if (form === null) {
     return;
   }
-  let asked = 0;
-  form.addEventListener("change", async () => {
-    const mine = ++asked;
-    const query = new URLSearchParams(new FormData(form));
+  const filledIn = () => new URLSearchParams(new FormData(form));
+  let asked = filledIn().toString();
+  const follow = async () => {
+    const query = filledIn();
+    const mine = query.toString();
+    if (mine === asked) {
+      return;
+    }
+    asked = mine;
     const answer = await fetch(`days?${query}`, { headers: { accept: "text/html" }, redirect: "manual" });
     if (!answer.ok || mine !== asked) {
       return;
@@ -86,8 +100,22 @@ function linkForm() {
     const next = new DOMParser().parseFromString(await answer.text(), "text/html");
     document.getElementById("link").replaceChildren(...next.getElementById("link").childNodes);
     // Views are those of the source.
-    form.elements.view.replaceChildren(...next.querySelector("[name=view]").childNodes);
+    const view = form.elements.view;
+    view.replaceChildren(...next.querySelector("[name=view]").childNodes);
+    // Each option was the chosen one when those before it had gone.
+    view.value = query.get("view");
+    if (view.value !== query.get("view")) {
+      view.value = "";
+      follow();
+    }
     copies();
+  };
+  form.addEventListener("change", follow);
+  // And while something is typed: so nobody who goes from there to the button copies the link of before.
+  let typed = 0;
+  form.addEventListener("input", () => {
+    clearTimeout(typed);
+    typed = setTimeout(follow, 400);
   });
 }
 
@@ -96,7 +124,6 @@ tellTimes();
 setInterval(tellTimes, 1000);
 copies();
 linkForm();
-const live = document.getElementById("live");
 if (live !== null) {
   setInterval(() => refresh(live).catch(() => {}), Number(live.dataset.refresh) * 1000);
 }
