@@ -3,10 +3,9 @@
 
 use super::ask::{Ask, AskError, Outcome, RELEASE, unexpected};
 use super::protocol::{Answer, Command, put};
-use super::session::knows;
 use crate::engine::Engine;
-use crate::event::{SourceName, Timestamp, nearest};
-use crate::links::{Ended, Link, LinkError};
+use crate::event::{SourceName, Timestamp};
+use crate::links::{Link, LinkError};
 use std::io::{self, BufRead, Write};
 
 /// Makes a link to `feed`, which is one of `source`.
@@ -16,26 +15,15 @@ pub(super) fn make(
     feed: &str,
     expires_at: Option<Timestamp>,
 ) -> Answer {
-    if !knows(engine, source) {
-        return Answer::Wrong(no_source(engine, source));
+    match engine.make_link(source, feed, expires_at) {
+        Ok(link) => {
+            let (address, everywhere) = engine.address();
+            let url = format!("{address}{link}");
+            Answer::LinkMade { url, everywhere }
+        }
+        Err(error) if error.is_wish() => Answer::Wrong(error.to_string()),
+        Err(error) => Answer::Failed(error.to_string()),
     }
-    let link = match engine.links.make(feed, expires_at, Timestamp::now()) {
-        Ok(link) => link,
-        Err(error) => return failed(&error),
-    };
-    let (address, everywhere) = engine.address();
-    let and = if feed.contains('?') { '&' } else { '?' };
-    let url = format!("{address}{feed}{and}link={link}");
-    Answer::LinkMade { url, everywhere }
-}
-
-fn no_source(engine: &Engine, source: &SourceName) -> String {
-    let live = engine.live();
-    let known = || live.settings.sources.keys().map(SourceName::as_str);
-    let meant = nearest(source.as_str(), known());
-    let meant = meant.map_or_else(String::new, |name| format!(" (did you mean `{name}`?)"));
-    let known = known().collect::<Vec<_>>().join(", ");
-    format!("there is no source `{source}`{meant}; configured: {known}")
 }
 
 /// Lets the link `id` open nothing any more.
@@ -60,10 +48,7 @@ pub(super) fn list(engine: &Engine, to: &mut impl Write) -> io::Result<()> {
 }
 
 fn failed(error: &LinkError) -> Answer {
-    match error {
-        LinkError::TooLong | LinkError::Over(_) => Answer::Wrong(error.to_string()),
-        error => Answer::Failed(error.to_string()),
-    }
+    Answer::Failed(error.to_string())
 }
 
 impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
@@ -129,11 +114,7 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
         loop {
             match self.answer(&mut buffer)? {
                 Answer::Link(link) => {
-                    let state = match link.ended(now) {
-                        None => "open",
-                        Some(Ended::Expired(_)) => "expired",
-                        Some(Ended::Revoked(_)) => "revoked",
-                    };
+                    let state = link.state(now);
                     let made = link.made_at.to_string();
                     let end = link.expires_at;
                     let end = end.map_or_else(|| "never".to_owned(), |end| end.to_string());

@@ -67,12 +67,6 @@ pub fn serve(
     }
 }
 
-/// Whether there is such a source: configured, or in the tables.
-pub(super) fn knows(engine: &Engine, source: &SourceName) -> bool {
-    let configured = engine.live().settings.sources.contains_key(source);
-    configured || engine.tables.catalog().knows(source.as_str())
-}
-
 fn rebuild(
     engine: &Engine,
     source: Option<SourceName>,
@@ -80,7 +74,7 @@ fn rebuild(
     to: Option<Day>,
     out: &mut impl Write,
 ) -> io::Result<()> {
-    let known = source.as_ref().is_none_or(|source| knows(engine, source));
+    let known = source.as_ref().is_none_or(|source| engine.knows(source));
     if !known {
         let name = source.map(|s| s.to_string()).unwrap_or_default();
         return put(out, &Answer::Failed(format!("there is no source `{name}`")));

@@ -5,14 +5,17 @@
 //! - [`Live`]: what a reload of the configuration exchanges, all of it at once
 //! - [`Local`]: the engine and that, for one thread
 //! - [`Slot`]: how a thread that stores hears of it
+//! - [`NoLink`]: why no link to a feed was made
 //! - [`Tally`]: what came and is no row
 //!
 //! Knows no HTTP.
 
+mod links;
 mod live;
 mod slot;
 mod tally;
 
+pub use links::NoLink;
 pub use live::{
     Live, Local, RefusedOptions, follow_options, journal_options, refused_options, rules_of,
 };

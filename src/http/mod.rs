@@ -143,6 +143,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .route(get().to(health::ready))
                 .default_service(only_get()),
         )
+        .configure(dashboard::connect::route)
         .default_service(web::to(|request: HttpRequest| async move {
             no_such_path(&request)
         }));

@@ -56,6 +56,16 @@ impl Link {
         }
     }
 
+    /// What a list says of it at `now`.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> &'static str {
+        match self.ended(now) {
+            None => "open",
+            Some(Ended::Expired(_)) => "expired",
+            Some(Ended::Revoked(_)) => "revoked",
+        }
+    }
+
     fn ended_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.ended(now).map(|ended| match ended {
             Ended::Expired(at) | Ended::Revoked(at) => at,

@@ -9,11 +9,13 @@
 //! and it is listed, neither revoked nor expired. What was told to be made or
 //! revoked is on disk. Knows no HTTP, and a feed by its address alone.
 
+mod expires;
 mod key;
 mod list;
 #[cfg(test)]
 mod tests;
 
+pub use expires::Expires;
 pub use key::LinkKey;
 pub use list::{Ended, Link};
 

@@ -4,6 +4,7 @@
 //!
 //! - [`Session`]: one of them, as it is listed
 //! - [`SessionKey`]: what signs
+//! - `notes`: what one is told once
 //!
 //! Promises: a session is in force only if it is signed for the read token of
 //! now, is listed, and is not over; one that ended stays ended after a restart.
@@ -11,6 +12,7 @@
 
 mod key;
 mod list;
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +22,7 @@ pub use list::Session;
 use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
 use crate::event::Timestamp;
 use list::List;
+use notes::Notes;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -37,6 +40,8 @@ pub struct Sessions {
     changing: Mutex<()>,
     /// What is in force. Held for as long as it takes to take or put a pointer.
     list: RwLock<Arc<List>>,
+    /// What is told to them once.
+    notes: Notes,
 }
 
 impl Sessions {
@@ -59,6 +64,7 @@ impl Sessions {
             key,
             changing: Mutex::default(),
             list: RwLock::new(Arc::new(list)),
+            notes: Notes::default(),
         })
     }
 
@@ -107,6 +113,17 @@ impl Sessions {
     #[must_use]
     pub fn proves(&self, id: &str, given: &str) -> bool {
         self.key.proves(id, given)
+    }
+
+    /// Keeps `text`, which is about `about`, for the session `id`: it is told once.
+    pub fn tell_once(&self, id: &str, about: &str, text: String) {
+        self.notes.leave(id, about, text);
+    }
+
+    /// What the session `id` has not been told yet about `about`.
+    #[must_use]
+    pub fn told(&self, id: &str, about: &str) -> Option<String> {
+        self.notes.take(id, about)
     }
 
     /// By what a browser keeps the sessions of two output directories on one host apart. No secret.

@@ -73,3 +73,8 @@ fn the_first_view_is_small() {
 fn hostile_deliveries_do_nothing() {
     play("hostile", &Stage::new(PLAIN));
 }
+
+#[test]
+fn a_sender_is_connected_and_links_are_made() {
+    play("connect", &Stage::new(TWO));
+}

@@ -23,8 +23,8 @@ const LAYERS: [(&str, &[&str]); 22] = [
             "event", "json", "disk", "layout", "flatten", "journal", "table",
         ],
     ),
-    ("cli", &["event", "config", "read"]),
     ("links", &["event", "disk"]),
+    ("cli", &["event", "config", "read", "links"]),
     ("sessions", &["event", "disk"]),
     (
         "verify",

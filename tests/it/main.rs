@@ -11,6 +11,7 @@ mod chosen;
 mod columns;
 mod commands;
 mod conditions;
+mod connect;
 mod days;
 mod downloads;
 mod duplicates;

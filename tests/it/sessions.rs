@@ -13,7 +13,7 @@ fn cookie(answer: &Answer) -> String {
     set.split(';').next().expect("a value").to_owned()
 }
 
-fn log_in(server: &Server) -> String {
+pub fn log_in(server: &Server) -> String {
     let answer = server.get_with(&format!("/?token={TOKEN}"), &[PERSON]);
     assert_eq!(
         (answer.status, answer.header("location")),
@@ -22,12 +22,12 @@ fn log_in(server: &Server) -> String {
     cookie(&answer)
 }
 
-fn get(server: &Server, path: &str, cookie: &str) -> Answer {
+pub fn get(server: &Server, path: &str, cookie: &str) -> Answer {
     server.get_with(path, &[PERSON, ("cookie", cookie)])
 }
 
 /// What a page's forms carry.
-fn proof(page: &Answer) -> String {
+pub fn proof(page: &Answer) -> String {
     let (_, rest) = page
         .text()
         .split_once("name=\"proof\" value=\"")
@@ -36,7 +36,7 @@ fn proof(page: &Answer) -> String {
 }
 
 /// Posts a form, with headers of its own.
-fn post(server: &Server, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
+pub fn post(server: &Server, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {
     let mut head = format!(
         "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n"
     );

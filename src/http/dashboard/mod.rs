@@ -4,13 +4,14 @@
 //! - [`overview`]: is it working, what came in, where is my file
 //! - [`days`]: every day, and the link to any range of them
 //! - [`rows`]: what came, row by row, while it comes
-//! - `form`: what a form asks for
+//! - [`connect`]: what a sender is told, and links for spreadsheets; `form`: what a form asks for
 //! - [`login`]: the read token opens a session
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
 //!
 //! Links between pages are relative: a proxy may have them under a path.
 
 pub mod assets;
+pub mod connect;
 pub mod days;
 mod form;
 pub mod login;

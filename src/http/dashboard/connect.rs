@@ -1,0 +1,393 @@
+//! `/connect`: how a sender is connected, with all that is to be filled in
+//! there, and the links by which spreadsheets read.
+//!
+//! Promises: no secret stands in the page but the address of a link that was
+//! just made, once, and never in an address bar.
+
+use super::form::Fields;
+use super::{Frame, is_person, page, reader, see, words};
+use crate::config::{Auth, Source};
+use crate::engine::Engine;
+use crate::event::{Preset, SourceName, Timestamp};
+use crate::http::aside::aside;
+use crate::http::listing::{self, Listed};
+use crate::http::problem::Problem;
+use crate::http::{address, cookies, query_of};
+use crate::links::{Expires, Link, LinkError};
+use crate::read::Ask;
+use crate::sessions::Session;
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse, guard, web};
+use askama::Template;
+use chrono_tz::Tz;
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+
+#[derive(Template)]
+#[template(path = "connect.html", config = "src/http/dashboard/askama.toml")]
+struct ConnectPage {
+    frame: Frame,
+    zone: Tz,
+    now: Timestamp,
+    /// Whether the configuration says by which address senders reach it.
+    public: bool,
+    sources: Vec<OfSource>,
+    views: BTreeMap<SourceName, Vec<String>>,
+    links: Result<Vec<Link>, LinkError>,
+    form: Fields,
+    said: Said,
+}
+
+struct OfSource {
+    name: SourceName,
+    lessonly: bool,
+    callback_url: String,
+    /// Where the Authorization values are that it asks for; none: it asks for none.
+    secrets: Vec<String>,
+    /// When the first of its rows came.
+    first: Option<Timestamp>,
+    /// Bodies that came today and could not become rows.
+    refused: u64,
+}
+
+/// What became of what was asked for.
+enum Said {
+    Nothing,
+    Made {
+        address: String,
+    },
+    /// Its address was told already.
+    Told {
+        id: String,
+    },
+    Revoked {
+        id: String,
+    },
+    No {
+        why: String,
+    },
+}
+
+/// A delivery as Lessonly's documentation has it, and one of anybody else.
+const OF_LESSONLY: &str = r#"{"user":{"ext_uid":"1234567890","id":"1","name":"Sample Sampleson"},"lesson":{"id":"1000","title":"A Sample Lesson"},"score_percent":100}"#;
+const OF_ANYBODY: &str = r#"{"hello":"world"}"#;
+
+/// How long a link may last, as the form offers it.
+const LASTS: [(&str, &str); 4] = [
+    ("30d", "30 days"),
+    ("90d", "90 days"),
+    ("365d", "a year"),
+    ("never", "until it is revoked"),
+];
+const DAYS: [(&str, &str); 5] = [
+    ("latest", "the newest with rows"),
+    ("today", "today"),
+    ("yesterday", "yesterday"),
+    ("-7d", "the last 7 days"),
+    ("-30d", "the last 30 days"),
+];
+const FORMATS: [(&str, &str); 4] = [
+    ("csv", "CSV"),
+    ("csv.gz", "CSV, gzipped"),
+    ("xlsx", "Excel"),
+    ("jsonl", "JSON Lines"),
+];
+
+impl OfSource {
+    fn gather(source: &Source, listed: &[Listed], base: &str, engine: &Engine) -> Self {
+        let name = &source.name;
+        let of_this = listed.iter().filter(|listed| listed.source == *name);
+        let first = of_this.filter_map(|listed| Some(listed.summary.figures.received?.first));
+        let secrets = match &source.auth {
+            Auth::None { .. } => Vec::new(),
+            Auth::Authorization(secrets) => {
+                secrets.iter().map(|s| s.origin().to_string()).collect()
+            }
+        };
+        let settings = &engine.live().settings;
+        let midnight = Timestamp::start_of(engine.today(), settings.timezone);
+        Self {
+            name: name.clone(),
+            lessonly: source.preset == Preset::Lessonly,
+            callback_url: format!("{base}/hooks/{name}"),
+            secrets,
+            first: first.min(),
+            refused: engine.tally.of(name, midnight).refused,
+        }
+    }
+
+    fn secrets(&self) -> String {
+        self.secrets.join(" or ")
+    }
+
+    /// A delivery from a shell. It asks for the value, so that it can be copied as it is.
+    fn curl(&self) -> String {
+        let (url, body) = (
+            &self.callback_url,
+            if self.lessonly {
+                OF_LESSONLY
+            } else {
+                OF_ANYBODY
+            },
+        );
+        if self.secrets.is_empty() {
+            format!("curl -d '{body}' '{url}'")
+        } else {
+            format!(
+                "printf 'Authorization value: '; read -r VALUE; curl -H \"Authorization: $VALUE\" -d '{body}' '{url}'"
+            )
+        }
+    }
+}
+
+impl ConnectPage {
+    fn ago(&self, at: impl Borrow<Timestamp>) -> String {
+        words::ago(*at.borrow(), self.now)
+    }
+
+    fn moment(&self, at: impl Borrow<Timestamp>) -> String {
+        words::moment(*at.borrow(), self.zone)
+    }
+
+    /// When it ends, or ended.
+    fn end(&self, link: &Link) -> String {
+        let at = link.revoked_at.or(link.expires_at);
+        at.map_or_else(|| "never".to_owned(), |at| words::moment(at, self.zone))
+    }
+
+    fn state(&self, link: &Link) -> &'static str {
+        link.state(self.now)
+    }
+
+    fn list(name: &str) -> &'static [(&'static str, &'static str)] {
+        match name {
+            "day" => &DAYS,
+            "format" => &FORMATS,
+            _ => &LASTS,
+        }
+    }
+
+    /// What marks the chosen option of a list, or the usual one.
+    fn chosen(&self, name: &str, value: &str, usual: &str) -> &'static str {
+        if self.form.get_or(name, usual) == value {
+            " selected"
+        } else {
+            ""
+        }
+    }
+}
+
+/// The route of this page.
+pub fn route(config: &mut web::ServiceConfig) {
+    let seen = guard::Any(guard::Get()).or(guard::Head());
+    config.service(
+        web::resource("/connect")
+            .route(web::route().guard(seen).to(show))
+            .route(web::post().to(change))
+            .default_service(web::to(|| async {
+                let allow = "GET, HEAD, POST";
+                Problem::Method { allow }.respond()
+            })),
+    );
+}
+
+/// `GET /connect`
+pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
+    let session = match reader(&request, &engine).await {
+        Ok(session) => session,
+        Err(answer) => return answer,
+    };
+    let query = Fields::new(query_of(&request));
+    let said = said(&request, &engine, session.as_ref(), &query);
+    let form = Fields::default();
+    connect(
+        &request,
+        &engine,
+        session.as_ref(),
+        StatusCode::OK,
+        form,
+        said,
+    )
+    .await
+}
+
+/// What the address says that was done.
+fn said(request: &HttpRequest, engine: &Engine, session: Option<&Session>, query: &Fields) -> Said {
+    let listed = |id: &str| {
+        let links = engine.links.all().unwrap_or_default();
+        links.into_iter().find(|link| link.id == id)
+    };
+    let (made, revoked) = (query.get("made"), query.get("revoked"));
+    if let Some(Link { id, .. }) = listed(made) {
+        let told = session.filter(|_| *request.method() == Method::GET);
+        let told = told.and_then(|session| engine.sessions.told(&session.id, &id));
+        return told.map_or(Said::Told { id }, |address| Said::Made { address });
+    }
+    match listed(revoked) {
+        Some(Link {
+            id,
+            revoked_at: Some(_),
+            ..
+        }) => Said::Revoked { id },
+        _ => Said::Nothing,
+    }
+}
+
+async fn connect(
+    request: &HttpRequest,
+    engine: &web::Data<Engine>,
+    session: Option<&Session>,
+    status: StatusCode,
+    form: Fields,
+    said: Said,
+) -> HttpResponse {
+    let Ok(listed) = listing::days(engine).await else {
+        return Problem::Internal.respond();
+    };
+    let base = address::base(request, engine);
+    let live = engine.live();
+    let sources = live.settings.sources.values();
+    let newest_first = |mut links: Vec<Link>| {
+        links.reverse();
+        links
+    };
+    let shown = ConnectPage {
+        frame: Frame::of(engine, session, "connect"),
+        zone: live.settings.timezone,
+        now: Timestamp::now(),
+        public: live.settings.public_url.is_some(),
+        sources: sources
+            .map(|source| OfSource::gather(source, &listed, &base, engine))
+            .collect(),
+        views: views(engine),
+        links: engine.links.all().map(newest_first),
+        form,
+        said,
+    };
+    page(status, &shown)
+}
+
+/// The views that sources have, by source; those that have none are not there.
+fn views(engine: &Engine) -> BTreeMap<SourceName, Vec<String>> {
+    let live = engine.live();
+    let of_sources = live.settings.sources.iter();
+    of_sources
+        .map(|(name, source)| (name.clone(), source.views.keys().cloned().collect()))
+        .filter(|(_, views): &(SourceName, Vec<String>)| !views.is_empty())
+        .collect()
+}
+
+/// `POST /connect`: makes a link, or revokes one. What follows is another page, so that to load it again repeats nothing.
+pub async fn change(
+    request: HttpRequest,
+    engine: web::Data<Engine>,
+    form: web::Form<Vec<(String, String)>>,
+) -> HttpResponse {
+    let form = Fields::new(form.into_inner());
+    let session = match cookies::form_of(&request, &engine, form.get("proof")) {
+        Ok(session) => session,
+        Err(Problem::ReadUnauthorized) if is_person(&request) => {
+            return see("login?to=connect").finish();
+        }
+        Err(problem) => return problem.respond(),
+    };
+    let done = match form.get("revoke") {
+        "" => make(&request, &engine, &session, &form).await,
+        id => revoke(&engine, id.to_owned()).await,
+    };
+    match done {
+        Ok(to) => see(&to).finish(),
+        Err(No { status, why }) => {
+            let said = Said::No { why };
+            connect(&request, &engine, Some(&session), status, form, said).await
+        }
+    }
+}
+
+/// Why nothing was done.
+struct No {
+    status: StatusCode,
+    why: String,
+}
+
+impl No {
+    fn wish(why: String) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            why,
+        }
+    }
+
+    fn failed(why: &impl ToString) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            why: why.to_string(),
+        }
+    }
+}
+
+/// Makes the link that the form asks for, and gives the page that tells its address.
+async fn make(
+    request: &HttpRequest,
+    engine: &web::Data<Engine>,
+    session: &Session,
+    form: &Fields,
+) -> Result<String, No> {
+    let (ask, end) = wish(engine, form).map_err(No::wish)?;
+    let maker = engine.clone();
+    let made = aside(move || maker.make_link(&ask.source, &ask.url(), end)).await;
+    let link = made
+        .map_err(|undone| No::failed(&undone))?
+        .map_err(|error| {
+            if error.is_wish() {
+                No::wish(error.to_string())
+            } else {
+                No::failed(&error)
+            }
+        })?;
+    let (_, shown) = link.rsplit_once("link=").unwrap_or_default();
+    let id = shown.split('.').next().unwrap_or_default().to_owned();
+    let address = address::base(request, engine) + &link;
+    engine.sessions.tell_once(&session.id, &id, address);
+    Ok(format!("connect?made={id}#links"))
+}
+
+/// What the form asks for, and until when.
+fn wish(engine: &Engine, form: &Fields) -> Result<(Ask, Option<Timestamp>), String> {
+    let ask = form.ask(engine)?;
+    let end = match form.get_or("expires", "never") {
+        "never" => None,
+        text => {
+            let zone = engine.live().settings.timezone;
+            let expires: Expires = text
+                .parse()
+                .map_err(|why| format!("`expires` cannot be {text:?}; {why}"))?;
+            Some(expires.at(Timestamp::now(), zone))
+        }
+    };
+    Ok((ask, end))
+}
+
+/// Revokes the link `id`, and gives the page that says so.
+async fn revoke(engine: &web::Data<Engine>, id: String) -> Result<String, No> {
+    let engine = engine.clone();
+    let revoked = aside(move || engine.links.revoke(&id, Timestamp::now())).await;
+    match revoked.map_err(|undone| No::failed(&undone))? {
+        Ok(Link { id, .. }) => Ok(format!("connect?revoked={id}#links")),
+        Err(error @ LinkError::NoSuch { .. }) => Err(No::wish(error.to_string())),
+        Err(error) => Err(No::failed(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_choice_of_the_form_can_be_made() {
+        let lasts = LASTS.iter().filter(|(value, _)| *value != "never");
+        for (value, _) in lasts {
+            assert!(value.parse::<Expires>().is_ok(), "{value}");
+        }
+    }
+}
