@@ -102,6 +102,12 @@ impl Layout {
         self.state_dir().join("sessions.json")
     }
 
+    /// What became of refused bodies.
+    #[must_use]
+    pub fn refused_notes(&self) -> PathBuf {
+        self.state_dir().join("refused.json")
+    }
+
     /// How far the journal is known to be whole.
     #[must_use]
     pub fn journal_checkpoint(&self) -> PathBuf {

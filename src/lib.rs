@@ -18,6 +18,7 @@
 //! - [`export`]: a download without a server
 //! - [`links`]: signed links, which open one feed without the token
 //! - [`sessions`]: sessions of people who showed the token to the page
+//! - [`rejects`]: refused bodies, and what became of them
 //! - [`verify`]: holds tables and journal against each other
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
@@ -38,6 +39,7 @@ pub mod layout;
 pub mod links;
 pub mod read;
 pub mod receive;
+pub mod rejects;
 pub mod serve;
 pub mod sessions;
 pub mod table;

@@ -30,7 +30,8 @@ use crate::journal::{Health, Options, Shared};
 use crate::layout::Layout;
 use crate::links::Links;
 use crate::read::Changes;
-use crate::receive::{Delivery, Queue, Refusal, Waiting};
+use crate::receive::{Delivery, Questions, Queue, Refusal, Waiting};
+use crate::rejects::Rejects;
 use crate::sessions::Sessions;
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -49,12 +50,16 @@ pub struct Engine {
     pub links: Links,
     /// The sessions of people who read.
     pub sessions: Sessions,
+    /// Refused bodies, and what became of them.
+    pub rejects: Rejects,
     /// Where it listens, once it does.
     pub listens: OnceLock<SocketAddr>,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the journal.
     pub deliveries: Arc<Queue<Delivery>>,
+    /// What is asked of the journal without storing anything.
+    pub questions: Arc<Questions>,
     /// The way to the rejected files.
     pub refusals: Arc<Queue<Refusal>>,
     /// The way to the tables.
@@ -91,6 +96,8 @@ pub struct Fixed {
     pub links: Links,
     /// The sessions of people who read.
     pub sessions: Sessions,
+    /// Refused bodies, and what became of them.
+    pub rejects: Rejects,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the tables.
@@ -107,6 +114,7 @@ impl Engine {
             id_key,
             links,
             sessions,
+            rejects,
             journal,
             tables,
         } = fixed;
@@ -116,10 +124,12 @@ impl Engine {
             id_key,
             links,
             sessions,
+            rejects,
             listens: OnceLock::new(),
             journal,
             tables,
             deliveries: Arc::default(),
+            questions: Arc::default(),
             refusals: Arc::default(),
             changes: Changes::default(),
             tally: Arc::new(Tally::new(Timestamp::now())),

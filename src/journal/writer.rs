@@ -208,6 +208,12 @@ impl Journal {
         matches!(self.tail, Tail::Broken { .. })
     }
 
+    /// Whether an event with this id would be a duplicate now.
+    #[must_use]
+    pub fn knows(&self, id: Id) -> bool {
+        self.seen.contains(id)
+    }
+
     /// Lets ids go whose time is over. Called now and then; without it they only leave by number.
     pub fn tick(&mut self, now: Timestamp, clock: Instant) {
         self.window.tick(now, clock);

@@ -14,6 +14,7 @@ use crate::journal::refused::Refused;
 use crate::journal::{RecoveryError, Shared, open};
 use crate::layout::Layout;
 use crate::links::Links;
+use crate::rejects::Rejects;
 use crate::sessions::Sessions;
 use std::io;
 use std::net::SocketAddr;
@@ -154,6 +155,8 @@ impl Opened {
             Timestamp::now(),
         );
         let refused = refused.map_err(at(layout.rejected_dir()))?;
+        let rejects = Rejects::open(disk.clone(), layout.clone());
+        let rejects = rejects.map_err(at(layout.refused_notes()))?;
         let (follower, tables) = open_tables(&settings, &disk, &layout, &shared)?;
         let fixed = Fixed {
             disk,
@@ -161,6 +164,7 @@ impl Opened {
             id_key,
             links,
             sessions,
+            rejects,
             journal: shared.clone(),
             tables,
         };

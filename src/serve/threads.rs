@@ -38,7 +38,7 @@ impl Drop for AbortOnPanic {
 /// When the system gives no thread.
 pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHandle<()>> {
     let (queue, options) = (engine.deliveries.clone(), engine.journal_options.clone());
-    let tally = engine.tally.clone();
+    let (tally, questions) = (engine.tally.clone(), engine.questions.clone());
     Builder::new().name("journal".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let (mut batch, mut incoming, mut replies) = (Vec::new(), Vec::new(), Vec::new());
@@ -51,6 +51,9 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
             let goes_on = queue.take(&mut batch, rest);
             if let Some(options) = options.take() {
                 journal.set_options(options);
+            }
+            for question in questions.take() {
+                question.answer(|id| journal.knows(id));
             }
             for Delivery { incoming: events, permit, reply } in batch.drain(..) {
                 incoming.push(events);

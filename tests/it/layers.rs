@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Every top-level module and those that it may use. `main` is the program.
-const LAYERS: [(&str, &[&str]); 22] = [
+const LAYERS: [(&str, &[&str]); 23] = [
     ("event", &[]),
     ("json", &[]),
     ("disk", &[]),
@@ -38,10 +38,16 @@ const LAYERS: [(&str, &[&str]); 22] = [
     ),
     ("receive", &["event", "json", "journal"]),
     (
+        "rejects",
+        &[
+            "event", "disk", "layout", "flatten", "journal", "table", "follow", "receive",
+        ],
+    ),
+    (
         "engine",
         &[
             "event", "config", "disk", "layout", "flatten", "journal", "table", "follow", "read",
-            "links", "sessions", "receive",
+            "links", "sessions", "receive", "rejects",
         ],
     ),
     (
@@ -54,14 +60,14 @@ const LAYERS: [(&str, &[&str]); 22] = [
         "http",
         &[
             "event", "config", "disk", "journal", "follow", "read", "links", "sessions", "receive",
-            "engine",
+            "rejects", "engine",
         ],
     ),
     (
         "serve",
         &[
             "event", "config", "disk", "layout", "journal", "follow", "links", "sessions",
-            "receive", "engine", "control", "http",
+            "receive", "rejects", "engine", "control", "http",
         ],
     ),
     (
