@@ -178,6 +178,11 @@ fn is_form(headers: &HeaderMap) -> bool {
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
         .unwrap_or("");
+    is_form_kind(value)
+}
+
+/// Whether a Content-Type says that it is a form.
+pub(super) fn is_form_kind(value: &str) -> bool {
     let kind = value.split(';').next().unwrap_or("").trim();
     kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
@@ -251,6 +256,21 @@ async fn read_all(mut reading: Reading, mut body: Body) -> Result<body::Body, Pr
     reading.finish().map_err(refused)
 }
 
+/// What an event costs in memory besides its text, and on disk besides its payload.
+const EVENT_BYTES: usize = 256;
+
+/// Checks that there are not too many `events` for one delivery.
+///
+/// # Errors
+/// When there are.
+pub(super) fn check_number(engine: &Engine, events: &Events) -> Result<(), Problem> {
+    let events_max = engine.waiting.max() / 4 / EVENT_BYTES;
+    if events.all().len() > events_max.max(1) {
+        return Err(Problem::TooManyEvents { events_max });
+    }
+    Ok(())
+}
+
 /// Hands `events`, which stand in `text`, to the journal.
 fn store(
     hooks: &Hooks,
@@ -259,13 +279,8 @@ fn store(
     text: Vec<u8>,
     mut permit: Permit,
 ) -> Result<Handed, Problem> {
-    /// What an event costs in memory besides its text, and on disk besides its payload.
-    const EVENT_BYTES: usize = 256;
     let engine = hooks.engine.engine();
-    let events_max = engine.waiting.max() / 4 / EVENT_BYTES;
-    if events.all().len() > events_max.max(1) {
-        return Err(Problem::TooManyEvents { events_max });
-    }
+    check_number(engine, &events)?;
     // A form's text may be several times its body.
     let grown = text.len().saturating_sub(permit.bytes());
     let cost = events.all().len() * EVENT_BYTES + grown;

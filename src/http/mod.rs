@@ -6,7 +6,7 @@
 //! - [`access`]: who may read
 //! - [`exports`]: downloads; `conditions`: which version, how much of it; `sending`: its bytes; `turns`: who goes on; `aside`: the threads that make them
 //! - [`listing`]: what can be downloaded
-//! - [`overview`]: how it goes, as JSON
+//! - [`overview`]: how it goes, as JSON; `refused`: refused bodies, as JSON and as they came
 //! - [`dashboard`]: the pages; `cookies`: the sessions of those who look at them
 //! - `address`: where this server is, as whoever asks reaches it
 //! - [`client`]: who asks, behind proxies too
@@ -33,6 +33,7 @@ pub mod overview;
 pub mod plain;
 pub mod problem;
 pub mod progress;
+mod refused;
 pub mod rows;
 mod sending;
 mod turns;
@@ -144,6 +145,27 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 .default_service(only_get()),
         )
         .configure(dashboard::connect::route)
+        .service(
+            web::resource("/refused")
+                .route(get().to(dashboard::refused::show))
+                .route(web::post().to(dashboard::mend::post))
+                .default_service(web::to(|| async {
+                    Problem::Method {
+                        allow: "GET, HEAD, POST",
+                    }
+                    .respond()
+                })),
+        )
+        .service(
+            web::resource("/api/refused")
+                .route(get().to(refused::list))
+                .default_service(only_get()),
+        )
+        .service(
+            web::resource("/api/refused/body")
+                .route(get().to(refused::body))
+                .default_service(only_get()),
+        )
         .default_service(web::to(|request: HttpRequest| async move {
             no_such_path(&request)
         }));
@@ -231,16 +253,18 @@ pub struct Reached {
 
 /// The decoded query of a request.
 fn query_of(request: &HttpRequest) -> Vec<(String, String)> {
+    pairs(request.query_string())
+}
+
+/// The decoded pairs of a query, or of a form that is written like one.
+fn pairs(text: &str) -> Vec<(String, String)> {
     let decode = |raw: &str| {
         let spaced = raw.replace('+', " ");
         percent_encoding::percent_decode_str(&spaced)
             .decode_utf8_lossy()
             .into_owned()
     };
-    let pairs = request
-        .query_string()
-        .split('&')
-        .filter(|pair| !pair.is_empty());
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
         .map(|(name, value)| (decode(name), decode(value)))

@@ -112,6 +112,8 @@ pub enum Problem {
     TooManyAttempts,
     /// There are as many connections as there may be.
     TooManyConnections,
+    /// There is no such refused body.
+    NoSuchBody,
 }
 
 /// What became of a refused body.
@@ -192,6 +194,7 @@ impl Problem {
                 "The head of the request is too large",
             ),
             Self::TooManyConnections => (503, "connections", "There are too many connections"),
+            Self::NoSuchBody => (404, "no-such-body", "There is no such refused body"),
             Self::Internal => (500, "internal", "Something went wrong in rowhook"),
             Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),
             Self::NotDurable => (503, "not-durable", "It could not be stored durably"),
@@ -270,6 +273,9 @@ impl Problem {
             Self::TooManyConnections => {
                 "as many connections are open as there may be (limits.connections_max)".into()
             }
+            Self::NoSuchBody => {
+                "its file was moved away, or `id` and `at` are of no body that is listed".into()
+            }
         }
     }
 
@@ -314,6 +320,17 @@ impl Problem {
             | Self::TooManyConnections => "try again soon: a retry of anything is safe",
             _ => return None,
         })
+    }
+
+    /// Its status, and in a few sentences what was wrong and what to do: for a page that shows more.
+    #[must_use]
+    pub fn for_person(&self) -> (StatusCode, String) {
+        let (status, _, title) = self.kind();
+        let help = self
+            .help()
+            .map_or_else(String::new, |help| format!("; {help}"));
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, format!("{title}: {}{help}.", self.detail()))
     }
 
     /// The response.

@@ -111,14 +111,6 @@ pub fn serve(
         places.close();
     });
     let builder = builder.listen("rowhook", listener, move || {
-        let app = App::new()
-            .app_data(engine.clone())
-            .app_data(attempts.clone())
-            .app_data(reached)
-            .wrap_fn(refuse_endless)
-            .wrap(default_headers())
-            .wrap_fn(progress::track)
-            .configure(routes);
         let stopping = stopping.clone();
         // This is called by each worker, in its own thread.
         let local = Local::new(delivers.clone());
@@ -127,6 +119,15 @@ pub fn serve(
             attempts: attempts.clone(),
             desk: Desk::new(delivers.deliveries.clone()),
         };
+        let app = App::new()
+            .app_data(engine.clone())
+            .app_data(attempts.clone())
+            .app_data(hooks.clone())
+            .app_data(reached)
+            .wrap_fn(refuse_endless)
+            .wrap(default_headers())
+            .wrap_fn(progress::track)
+            .configure(routes);
         actix_web::rt::spawn(hooks.desk.tell());
         let front = Front::new(hooks.clone());
         let http = HttpService::build()

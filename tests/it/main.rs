@@ -42,6 +42,7 @@ mod reading;
 mod readme;
 mod rebuild;
 mod receiving;
+mod refused;
 mod rejected;
 mod reload;
 mod restarts;

@@ -51,7 +51,7 @@ fn pages_load_what_is_theirs_and_nothing_else() {
     let place = Place::new();
     let server = place.start();
     assert_eq!(server.post("{\"a\":1}").status, 200);
-    for path in ["/", "/days", "/connect", "/login"] {
+    for path in ["/", "/days", "/connect", "/refused", "/login"] {
         let page = server.get(path);
         assert_eq!(page.status, 200, "{path}");
         let html = page.text();

@@ -6,17 +6,24 @@
 //! - [`rows`]: what came, row by row, while it comes
 //! - [`connect`]: what a sender is told, and links for spreadsheets; `form`: what a form asks for
 //! - [`login`]: the read token opens a session
+//! - [`refused`]: refused bodies; [`mend`]: they corrected, delivered again or dismissed
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
 //!
 //! Links between pages are relative: a proxy may have them under a path.
 
 pub mod assets;
+mod card;
 pub mod connect;
 pub mod days;
 mod form;
 pub mod login;
+pub mod mend;
 pub mod overview;
+mod posted;
+mod reasons;
+pub mod refused;
 pub mod rows;
+mod shown;
 mod words;
 
 use super::access::{self, Shown};

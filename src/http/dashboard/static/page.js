@@ -119,11 +119,27 @@ function linkForm() {
   });
 }
 
+// A long text is hard to look through: this goes to the place of its fault.
+function faults() {
+  const text = document.querySelector("textarea[data-fault]");
+  const button = document.getElementById("to-fault");
+  if (text === null || button === null) {
+    return;
+  }
+  button.hidden = false;
+  const at = Number(text.dataset.fault);
+  button.addEventListener("click", () => {
+    text.focus();
+    text.setSelectionRange(at, at + 1);
+  });
+}
+
 draw();
 tellTimes();
 setInterval(tellTimes, 1000);
 copies();
 linkForm();
+faults();
 if (live !== null) {
   setInterval(() => refresh(live).catch(() => {}), Number(live.dataset.refresh) * 1000);
 }
