@@ -1,5 +1,6 @@
 //! HTTP: the only place that knows requests and responses.
 //!
+//! - [`routes()`]: who answers what
 //! - [`problem`]: every refusal there is, its status and its words
 //! - [`plain`]: deliveries on their shortest way, before the HTTP server; [`direct`]: on the short way behind it; all else goes through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
@@ -34,149 +35,21 @@ pub mod plain;
 pub mod problem;
 pub mod progress;
 mod refused;
+mod routes;
 pub mod rows;
 mod sending;
 mod turns;
+
+pub use routes::routes;
 
 use actix_http::RequestHead;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::DefaultHeaders;
-use actix_web::{Error, HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpRequest};
 use problem::Problem;
 use std::future::Future;
-
-/// All routes.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let get = || {
-        web::route()
-            .guard(actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head()))
-    };
-    let only_get = || web::to(|| async { Problem::Method { allow: "GET, HEAD" }.respond() });
-    config
-        .service(
-            // Posts are taken before they come here.
-            web::resource("/hooks/{source}").default_service(web::to(|| async {
-                Problem::Method { allow: "POST" }.respond()
-            })),
-        )
-        .service(
-            web::resource("/")
-                .route(get().to(dashboard::overview::show))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/days")
-                .route(get().to(dashboard::days::show))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/login")
-                .route(get().to(dashboard::login::form))
-                .route(web::post().to(dashboard::login::enter))
-                .default_service(web::to(|| async {
-                    Problem::Method {
-                        allow: "GET, HEAD, POST",
-                    }
-                    .respond()
-                })),
-        )
-        .service(
-            web::resource("/logout")
-                .route(web::post().to(dashboard::login::leave))
-                .default_service(web::to(|| async {
-                    Problem::Method { allow: "POST" }.respond()
-                })),
-        )
-        .service(
-            web::resource("/assets/{version}/{name}")
-                .route(get().to(dashboard::assets::asset))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/overview")
-                .route(get().to(overview::show))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/exports")
-                .route(get().to(listing::list))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/rows")
-                .route(get().to(dashboard::rows::show))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/row")
-                .route(get().to(dashboard::rows::one))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/rows")
-                .route(get().to(rows::list))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/rows/live")
-                .route(get().to(rows::live))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/row")
-                .route(get().to(rows::single))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/exports/{path:.*}")
-                .route(get().to(exports::download))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/healthz")
-                .route(get().to(health::alive))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/readyz")
-                .route(get().to(health::ready))
-                .default_service(only_get()),
-        )
-        .configure(dashboard::connect::route)
-        .service(
-            web::resource("/refused")
-                .route(get().to(dashboard::refused::show))
-                .route(web::post().to(dashboard::mend::post))
-                .default_service(web::to(|| async {
-                    Problem::Method {
-                        allow: "GET, HEAD, POST",
-                    }
-                    .respond()
-                })),
-        )
-        .service(
-            web::resource("/api/refused")
-                .route(get().to(refused::list))
-                .default_service(only_get()),
-        )
-        .service(
-            web::resource("/api/refused/body")
-                .route(get().to(refused::body))
-                .default_service(only_get()),
-        )
-        .default_service(web::to(|request: HttpRequest| async move {
-            no_such_path(&request)
-        }));
-}
-
-fn no_such_path(request: &HttpRequest) -> HttpResponse {
-    Problem::NoSuchPath {
-        path: request.path().chars().take(200).collect(),
-    }
-    .respond()
-}
 
 /// Refuses what the HTTP server takes without a length, whatever length it says: its body would have no end, and would take in
 /// whatever follows.

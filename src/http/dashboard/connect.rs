@@ -17,7 +17,7 @@ use crate::links::{Expires, Link, LinkError};
 use crate::read::Ask;
 use crate::sessions::Session;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpRequest, HttpResponse, guard, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono_tz::Tz;
 use std::borrow::Borrow;
@@ -175,20 +175,6 @@ impl ConnectPage {
             ""
         }
     }
-}
-
-/// The route of this page.
-pub fn route(config: &mut web::ServiceConfig) {
-    let seen = guard::Any(guard::Get()).or(guard::Head());
-    config.service(
-        web::resource("/connect")
-            .route(web::route().guard(seen).to(show))
-            .route(web::post().to(change))
-            .default_service(web::to(|| async {
-                let allow = "GET, HEAD, POST";
-                Problem::Method { allow }.respond()
-            })),
-    );
 }
 
 /// `GET /connect`
