@@ -10,6 +10,7 @@ use crate::config::Auth;
 use crate::engine::Engine;
 use crate::event::{Day, SourceName, Timestamp};
 use crate::read::Files;
+use crate::rejects::Waiting;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -69,6 +70,8 @@ pub(super) struct OfSource {
     pub hours: Vec<OfHour>,
     /// Rows of the last 30 days, the oldest first.
     pub days: Vec<OfDay>,
+    /// Refused bodies that wait for somebody.
+    pub refused_waiting: u64,
     /// Days that are over and whose file is not what rowhook left.
     pub edited: Vec<Edited>,
 }
@@ -149,6 +152,10 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
     let others: BTreeSet<&SourceName> = listed.iter().map(|listed| &listed.source).collect();
     let others = others.into_iter().filter(|name| !configured.contains(name));
     let names: Vec<&SourceName> = configured.iter().copied().chain(others).collect();
+    let waiting = engine.rejects.waiting().unwrap_or_else(|error| {
+        tracing::warn!(%error, "refused bodies cannot be counted");
+        Waiting::default()
+    });
     let of_source = |name: &SourceName| {
         let source = settings.sources.get(name);
         let days: Vec<&Listed> = listed.iter().filter(|l| l.source == *name).collect();
@@ -179,6 +186,7 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
                     rows: rows(date),
                 })
                 .collect(),
+            refused_waiting: waiting.of.get(name).copied().unwrap_or(0),
             edited: days
                 .iter()
                 .filter(|listed| listed.files != Files::Whole)
