@@ -49,9 +49,17 @@ struct Ring {
 #[derive(Debug, Default)]
 struct Shard {
     pages: Vec<Box<[Bucket]>>,
+    /// Ids for which there is no room in their buckets, though there are many: only ids that somebody made up are so alike.
+    rest: Vec<u32>,
     /// Buckets of them that are in use.
     size: usize,
     used: usize,
+}
+
+/// Where an id stands in its shard.
+enum Spot {
+    Slot(usize, usize),
+    Rest(usize),
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,8 +118,10 @@ impl Seen {
     fn find(&self, id: Id) -> Option<u32> {
         let shard = &self.index[shard_of(id)];
         let is_it = |number| self.ring.get(number) == Some(id);
-        let (bucket, slot) = shard.find(id, is_it)?;
-        Some(shard.bucket(bucket).numbers[slot])
+        Some(match shard.find(id, is_it)? {
+            Spot::Slot(place, slot) => shard.bucket(place).numbers[slot],
+            Spot::Rest(nth) => shard.rest[nth],
+        })
     }
 
     /// Puts `id` in, which is not in yet, as stored at `now`. Returns the age in milliseconds of the id that had to leave for
@@ -272,6 +282,7 @@ impl Shard {
         let page = || vec![Bucket::default(); PAGE].into();
         Self {
             pages: (0..size.div_ceil(PAGE)).map(|_| page()).collect(),
+            rest: Vec::new(),
             size,
             used: 0,
         }
@@ -287,19 +298,23 @@ impl Shard {
 
     fn numbers(&self) -> impl Iterator<Item = u32> {
         let buckets = self.pages.iter().flat_map(|page| page.iter());
-        buckets.flat_map(|bucket| bucket.numbers[..bucket.used()].iter().copied())
+        let numbers = buckets.flat_map(|bucket| bucket.numbers[..bucket.used()].iter().copied());
+        numbers.chain(self.rest.iter().copied())
     }
 
     /// Where `id` stands, if `is_it` says so of its number.
-    fn find(&self, id: Id, is_it: impl Fn(u32) -> bool) -> Option<(usize, usize)> {
+    fn find(&self, id: Id, is_it: impl Fn(u32) -> bool) -> Option<Spot> {
         if self.size == 0 {
             return None;
         }
         let mark = mark_of(id);
-        places_of(id, self.size).into_iter().find_map(|place| {
-            let bucket = self.bucket(place);
-            let slot = bucket.find(mark, &is_it)?;
-            Some((place, slot))
+        let found = places_of(id, self.size).into_iter().find_map(|place| {
+            let slot = self.bucket(place).find(mark, &is_it)?;
+            Some(Spot::Slot(place, slot))
+        });
+        found.or_else(|| {
+            let nth = self.rest.iter().position(|&number| is_it(number))?;
+            Some(Spot::Rest(nth))
         })
     }
 
@@ -310,16 +325,16 @@ impl Shard {
         }
         let [one, other] = places_of(id, self.size);
         let emptier = self.bucket(other).used() < self.bucket(one).used();
-        let mut place = if emptier { other } else { one };
+        let place = if emptier { other } else { one };
         if !self.bucket_mut(place).put(mark_of(id), number) {
-            let Some(left) = [one, other]
-                .into_iter()
-                .find(|&full| self.make_room(full, ring))
-            else {
-                return false;
-            };
-            place = left;
-            self.bucket_mut(place).put(mark_of(id), number);
+            let mut full = [one, other].into_iter();
+            match full.find(|&full| self.make_room(full, ring)) {
+                Some(left) => {
+                    self.bucket_mut(left).put(mark_of(id), number);
+                }
+                None if self.size > 2 * buckets_for(self.used) => self.rest.push(number),
+                None => return false,
+            }
         }
         self.used += 1;
         true
@@ -344,10 +359,14 @@ impl Shard {
     }
 
     fn remove(&mut self, id: Id, number: u32) {
-        if let Some((place, slot)) = self.find(id, |other| other == number) {
-            self.bucket_mut(place).remove(slot);
-            self.used -= 1;
+        match self.find(id, |other| other == number) {
+            Some(Spot::Slot(place, slot)) => self.bucket_mut(place).remove(slot),
+            Some(Spot::Rest(nth)) => {
+                self.rest.swap_remove(nth);
+            }
+            None => return,
         }
+        self.used -= 1;
     }
 }
 
@@ -414,23 +433,31 @@ fn window_of(days: u32) -> i64 {
     i64::from(days) * 86_400_000
 }
 
-fn shard_of(id: Id) -> usize {
-    usize::from(id.0[0])
+/// Its bits, each of them depending on many others: ids are hashes, but in a journal that somebody made they may be numbers.
+fn mixed(id: Id) -> [u8; 16] {
+    const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let once = u128::from_le_bytes(id.0).wrapping_mul(ODD);
+    (once ^ (once >> 64)).wrapping_mul(ODD).to_be_bytes()
 }
 
-/// The two buckets of an id. Ids are hashes: their bytes are as good as random.
+fn shard_of(id: Id) -> usize {
+    usize::from(mixed(id)[0])
+}
+
+/// The two buckets of an id.
 fn places_of(id: Id, size: usize) -> [usize; 2] {
-    [1, 6].map(|from| {
+    let mixed = mixed(id);
+    [1, 5].map(|from| {
         let mut bytes = [0; 4];
-        bytes.copy_from_slice(&id.0[from..from + 4]);
-        let spread = (u64::from(u32::from_le_bytes(bytes)) * size as u64) >> 32;
+        bytes.copy_from_slice(&mixed[from..from + 4]);
+        let spread = (u64::from(u32::from_be_bytes(bytes)) * size as u64) >> 32;
         usize::try_from(spread).unwrap_or(0)
     })
 }
 
-/// Of other bytes than those that say where it stands.
+/// Of other bits than those that say where it stands.
 fn mark_of(id: Id) -> u8 {
-    id.0[5]
+    mixed(id)[9]
 }
 
 /// Ring numbers start again after this many: a multiple of [`CHUNK`].
@@ -542,19 +569,52 @@ mod tests {
         }
     }
 
-    /// Ids that stand in one bucket as long as there are few, however much room the others have.
+    /// Numbers in place of hashes, as somebody may write them into a journal.
     #[test]
-    fn ids_that_crowd_make_more_room() {
-        let crowded = |n: u8| {
-            let mut id = Id([0; 16]);
-            (id.0[4], id.0[9], id.0[15]) = (n, n, n);
-            id
-        };
-        let mut seen = Seen::new(100_000, 7);
-        for n in 0..100 {
-            seen.insert(crowded(n), at(0));
-            assert!((0..=n).all(|before| seen.contains(crowded(before))));
+    fn ids_that_are_numbers_spread_too() {
+        for shift in [0, 8, 40, 64, 100] {
+            let numbered = |n: u64| Id((u128::from(n) << shift).to_le_bytes());
+            let mut seen = Seen::new(20_000, 7);
+            for n in 0..50_000 {
+                seen.insert(numbered(n), at(0));
+                assert!(seen.contains(numbered(n)) && !seen.contains(numbered(n + 1)));
+            }
+            let buckets: usize = seen.index.iter().map(|shard| shard.size).sum();
+            assert!(buckets * SLOTS < 3 * 20_000, "{shift}: {buckets}");
+            assert!(
+                seen.index.iter().all(|shard| shard.rest.is_empty()),
+                "{shift}"
+            );
         }
+    }
+
+    /// However alike ids are, each is found, and their room has an end.
+    #[test]
+    fn ids_that_all_belong_together_are_found() {
+        let mut shard = Shard::new(1);
+        let mut ring = Ring::default();
+        let id = id(1);
+        for number in 0..40 {
+            ring.put(number, id);
+        }
+        // The same id again and again: nothing makes room for it but the rest.
+        for number in 0..40 {
+            while !shard.put(id, number, &ring) {
+                let size = shard.size + 1;
+                let numbers: Vec<u32> = shard.numbers().collect();
+                shard = Shard::new(size);
+                for number in numbers {
+                    assert!(shard.put(id, number, &ring));
+                }
+            }
+        }
+        assert!(shard.size < 20 && shard.rest.len() > 10, "{}", shard.size);
+        for number in (0..40).rev() {
+            assert!(shard.find(id, |other| other == number).is_some());
+            shard.remove(id, number);
+            assert!(shard.find(id, |other| other == number).is_none());
+        }
+        assert_eq!((shard.used, shard.rest.len()), (0, 0));
     }
 
     #[test]

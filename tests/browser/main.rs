@@ -78,3 +78,13 @@ fn hostile_deliveries_do_nothing() {
 fn a_sender_is_connected_and_links_are_made() {
     play("connect", &Stage::new(TWO));
 }
+
+#[test]
+fn rows_come_and_are_found() {
+    play("rows", &Stage::new(PLAIN));
+}
+
+#[test]
+fn what_was_refused_is_corrected_and_delivered() {
+    play("refused", &Stage::new(PLAIN));
+}

@@ -445,7 +445,7 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
         .skip(1)
         .map(|answer| answer.split_once("\r\n\r\n").expect("a head"))
         .collect();
-    let [_stored, tables @ .., style] = &answers[..] else {
+    let [_stored, tables @ .., health] = &answers[..] else {
         panic!("{all}");
     };
     for (head, table) in tables {
@@ -453,8 +453,8 @@ fn the_beginning_of_a_head_behind_what_is_not_taken_spoils_nothing() {
         assert!(table.len() > 14_000, "{table}");
         assert_eq!(*table, tables[0].1);
     }
-    assert!(style.0.starts_with("200 OK\r\n"), "{style:?}");
-    assert!(style.0.contains("text/css"), "{style:?}");
+    assert!(health.0.starts_with("200 OK\r\n"), "{health:?}");
+    assert!(health.0.contains("application/json"), "{health:?}");
 }
 
 #[test]
