@@ -58,9 +58,7 @@ async fn plan(engine: &web::Data<Engine>, ask: &Ask) -> Result<Answer, Problem> 
         together = tables(ever().0..=last).await?;
     }
     let live = engine.live();
-    let known = live.settings.sources.contains_key(&source)
-        || engine.tables.catalog().knows(source.as_str());
-    if !known {
+    if !engine.knows(&source) {
         return Err(Problem::NoSuchSource {
             source: source.to_string(),
         });

@@ -147,9 +147,7 @@ async fn files(
         return Ok((day, files.collect(), true));
     }
     let Some(summary) = catalog.get(source, day) else {
-        let known =
-            engine.live().settings.sources.contains_key(source) || catalog.knows(source.as_str());
-        if !known {
+        if !engine.knows(source) {
             return Err(Problem::NoSuchSource {
                 source: source.to_string(),
             });

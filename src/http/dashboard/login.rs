@@ -2,6 +2,7 @@
 
 use super::{Frame, begin, page, see};
 use crate::engine::Engine;
+use crate::http::aside::aside;
 use crate::http::attempts::Attempts;
 use crate::http::problem::Problem;
 use crate::http::{access, cookies, query_of};
@@ -67,7 +68,7 @@ pub async fn enter(
     // A token that was copied often has a line end behind it.
     if live.token.matches(token.as_bytes()) || live.token.matches(token.trim().as_bytes()) {
         let to = if is_page(&to) { to.as_str() } else { "./" };
-        return begin(&request, &engine, to);
+        return begin(&request, &engine, to).await;
     }
     if let Some(attempts) = request.app_data::<Attempts>()
         && let Err(problem) = access::wrong_secret(request.head(), &live, attempts).await
@@ -91,9 +92,14 @@ pub async fn leave(
 ) -> HttpResponse {
     match cookies::form_of(&request, &engine, &form.proof) {
         Ok(session) => {
-            if let Err(error) = engine.sessions.end(&session.id) {
-                tracing::error!(%error, "the end of a session could not be written");
-                return Problem::NotDurable.respond();
+            let writer = engine.clone();
+            match aside(move || writer.sessions.end(&session.id)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the end of a session could not be written");
+                    return Problem::NotDurable.respond();
+                }
+                Err(_) => return Problem::Internal.respond(),
             }
             see("login")
                 .cookie(cookies::removing(&request, &engine))

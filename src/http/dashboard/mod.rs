@@ -27,13 +27,14 @@ mod shown;
 mod words;
 
 use super::access::{self, Shown};
+use super::aside::aside;
 use super::problem::Problem;
 use super::{cookies, query_of};
 use crate::engine::Engine;
 use crate::event::Timestamp;
 use crate::sessions::Session;
 use actix_web::http::{Method, StatusCode, header};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 
 /// Pages load their own style and scripts, ask this server alone, and run nothing that stands in them.
@@ -70,13 +71,16 @@ impl Frame {
 }
 
 /// Lets in whoever may read; all others get the answer that sends them where they can.
-async fn reader(request: &HttpRequest, engine: &Engine) -> Result<Option<Session>, HttpResponse> {
+async fn reader(
+    request: &HttpRequest,
+    engine: &web::Data<Engine>,
+) -> Result<Option<Session>, HttpResponse> {
     // A token in the address is for `/` alone, where it goes from there at once.
     let at_root = request.path() == "/";
     match access::check(request, engine, at_root).await {
         Ok(Shown::Before(session)) => Ok(Some(session)),
         // The address bar forgets it. A program has none, and keeps no cookies.
-        Ok(Shown::Query) if is_person(request) => Err(begin(request, engine, "./")),
+        Ok(Shown::Query) if is_person(request) => Err(begin(request, engine, "./").await),
         Ok(Shown::Query | Shown::Header) => Ok(None),
         Err(Problem::ReadUnauthorized) if is_person(request) => {
             let wrong = query_of(request).iter().any(|(name, _)| name == "token");
@@ -103,19 +107,25 @@ fn is_person(request: &HttpRequest) -> bool {
 }
 
 /// Begins a session of somebody who showed the token, and goes on to `to`.
-fn begin(request: &HttpRequest, engine: &Engine, to: &str) -> HttpResponse {
+async fn begin(request: &HttpRequest, engine: &web::Data<Engine>, to: &str) -> HttpResponse {
     if *request.method() == Method::HEAD {
         return see(to).finish();
     }
-    let token = &engine.live().token;
-    match engine.sessions.begin(token.expose(), Timestamp::now()) {
-        Ok(shown) => see(to)
+    let writer = engine.clone();
+    // It waits for the disk.
+    let begun = aside(move || {
+        let token = &writer.live().token;
+        writer.sessions.begin(token.expose(), Timestamp::now())
+    });
+    match begun.await {
+        Ok(Ok(shown)) => see(to)
             .cookie(cookies::showing(request, engine, shown))
             .finish(),
-        Err(error) => {
+        Ok(Err(error)) => {
             tracing::error!(%error, "a session could not be written");
             Problem::NotDurable.respond()
         }
+        Err(_) => Problem::Internal.respond(),
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) fn editable(text: &str, form: bool) -> String {
 }
 
 /// Whether it cannot be seen, or changes the order of what can. Line ends and tabs are what they seem to be.
-fn is_hidden(letter: char) -> bool {
+pub(super) fn is_hidden(letter: char) -> bool {
     !matches!(letter, '\n' | '\t')
         && (letter.is_control() || HIDDEN.iter().any(|range| range.contains(&letter)))
 }

@@ -1,6 +1,7 @@
 //! Figures and moments in the words of people. Templates give them as they
 //! have them, by value or not.
 
+use super::shown::is_hidden;
 use crate::event::Timestamp;
 use chrono_tz::Tz;
 use std::borrow::Borrow;
@@ -97,13 +98,6 @@ pub(super) fn shown(text: &str, max: usize) -> String {
         }
     }
     out
-}
-
-/// Controls, marks that turn the direction of writing, and what has no width.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
