@@ -27,6 +27,7 @@ impl<'r> Resolver<'r> {
             rename: owned(self.pairs(&section, "rename")?),
             alias: owned(self.pairs(&section, "alias")?),
             arrays: arrays.collect::<Result<_, ConfigError>>()?,
+            leave_out_tests: !source.switch("test_rows", true)?,
         };
         match rules.check(preset) {
             Ok(()) if rules.is_empty() => Ok(None),

@@ -119,6 +119,8 @@ impl Settings {
         sheet.line("  auth", auth);
         sheet.line("  dedup", dedup);
         sheet.line("  requests_per_second_max", rate);
+        let leave_out_tests = source.columns.as_ref().is_some_and(|c| c.leave_out_tests);
+        sheet.line("  test_rows", !leave_out_tests);
         if let Some(columns) = &source.columns {
             describe_columns(sheet, columns);
         }

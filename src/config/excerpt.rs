@@ -147,7 +147,7 @@ fn shown_as(key: &str, value: &str) -> Option<bool> {
         "cert_file" | "key_file" => Some(value.len() <= 200 && value.contains('.')),
         "include" | "exclude" | "trusted_proxies" | "listen" | "output" | "timezone" | "preset"
         | "dedup" | "id" | "token_file" | "value_file" | "days" | "ids_max" | "formula_guard"
-        | "bom" => Some(true),
+        | "bom" | "test_rows" => Some(true),
         "public_url" => Some(!value.contains('@')),
         "scheme" => {
             let word = |b: u8| b.is_ascii_alphabetic() || b == b'-';

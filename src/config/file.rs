@@ -49,6 +49,7 @@ pub(super) const SOURCE: &[&str] = &[
     "dedup",
     "id",
     "requests_per_second_max",
+    "test_rows",
     "columns",
     "views",
 ];

@@ -500,7 +500,7 @@ fn unknown_keys() {
     2 | reqests_per_second_max = 5
       | ^^^^^^^^^^^^^^^^^^^^^^
       = help: did you mean `requests_per_second_max`?
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `test_rows`, `columns`, `views`
 
     error: unknown key `value_env`
      --> rowhook.toml:2:1
@@ -508,7 +508,7 @@ fn unknown_keys() {
     2 | value_env = "NAME"
       | ^^^^^^^^^
       = help: `value_env` belongs inside `auth = { … }`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `test_rows`, `columns`, `views`
 
     error: unknown key `schema`
      --> rowhook.toml:2:10
@@ -1248,6 +1248,7 @@ fn the_description() {
       auth                     none, because LESSONLY_AUTHORIZATION is not set
       dedup                    content: equal payloads are one event
       requests_per_second_max  no limit
+      test_rows                true
       views                    best, completed (matrix), latest, matrix
     ");
     let mut case = full();
@@ -1291,6 +1292,7 @@ fn the_description() {
       auth                     none, because the configuration names none
       dedup                    id: the value of the header x-request-id
       requests_per_second_max  no limit
+      test_rows                true
 
     source b
       callback                 https://hooks.example.com/hooks/b
@@ -1298,6 +1300,7 @@ fn the_description() {
       auth                     authorization: compared with the file secrets/b
       dedup                    off: every delivery is an event
       requests_per_second_max  no limit
+      test_rows                true
 
     source lessonly
       callback                 https://hooks.example.com/hooks/lessonly
@@ -1305,6 +1308,7 @@ fn the_description() {
       auth                     authorization: compared with the environment variable LESSONLY_AUTHORIZATION
       dedup                    content: equal payloads are one event
       requests_per_second_max  1_000
+      test_rows                true
       views                    best, completed (matrix), latest, matrix
 
     source orders
@@ -1313,6 +1317,7 @@ fn the_description() {
       auth                     none, as the configuration says
       dedup                    id: the value at /order/id in the payload
       requests_per_second_max  no limit
+      test_rows                true
     ");
 }
 

@@ -6,6 +6,7 @@ mod id;
 mod names;
 mod near;
 mod preset;
+mod test_event;
 mod time;
 mod view;
 
@@ -14,6 +15,7 @@ pub use id::{Id, IdKey};
 pub use names::{NameError, SourceName};
 pub use near::nearest;
 pub use preset::Preset;
+pub use test_event::{TEST_KEY, is_test};
 pub use time::Timestamp;
 pub use view::{Choice, Matrix, Pick, View};
 

@@ -260,6 +260,7 @@ impl<'a> Found<'a> {
             source: source.clone(),
             day,
             last: self.journal.last_seq(),
+            tests: true,
         }
     }
 
@@ -301,7 +302,8 @@ impl<'a> Found<'a> {
             },
         };
         let mut columns = Columns::start(rules.clone(), &carried);
-        let records = self.records(source, day);
+        let mut records = self.records(source, day);
+        records.tests = rules.take_tests();
         let (mut flat, mut row, mut rows) = (Flat::default(), Vec::new(), 0);
         let mut reader = records.read();
         while let Some(record) = reader.step()? {

@@ -8,7 +8,7 @@
 use super::columns::LESSONLY;
 use super::path::{Path, custom, joined, split};
 use super::pattern;
-use crate::event::Preset;
+use crate::event::{Preset, TEST_KEY};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,6 +31,9 @@ pub struct ColumnRules {
     /// Fields and what becomes of the arrays in them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub arrays: BTreeMap<String, Arrays>,
+    /// Test events become no rows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leave_out_tests: bool,
 }
 
 /// What becomes of an array.
@@ -139,7 +142,9 @@ impl ColumnRules {
             let found = called.either(|name| patterns.iter().find(|p| pattern::matches(p, name)));
             found.is_some()
         };
-        (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
+        // Whatever is chosen, a row that is a test says so.
+        let marks = called.whole == TEST_KEY;
+        marks || (self.include.is_empty() || any(&self.include)) && !any(&self.exclude)
     }
 
     /// The path of the column that the values of `path` belong to; nothing when they belong nowhere.

@@ -166,6 +166,12 @@ impl Columns {
         columns
     }
 
+    /// What decides about them.
+    #[must_use]
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     fn empty(rules: Rules) -> Self {
         Self {
             names: Names::new(rules.guard),

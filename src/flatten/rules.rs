@@ -2,7 +2,7 @@
 //! stands for it in checkpoints.
 
 use super::choice::ColumnRules;
-use crate::event::Preset;
+use crate::event::{Preset, is_test};
 use std::sync::Arc;
 
 /// What decides how payloads become columns and cells.
@@ -41,6 +41,19 @@ impl Rules {
             line += &columns.text();
         }
         line
+    }
+
+    /// Whether events that are tests become rows.
+    #[must_use]
+    pub fn take_tests(&self) -> bool {
+        let chosen = self.columns.as_ref();
+        chosen.is_none_or(|chosen| !chosen.leave_out_tests)
+    }
+
+    /// Whether an event with this payload becomes a row.
+    #[must_use]
+    pub fn take(&self, payload: &[u8]) -> bool {
+        self.take_tests() || !is_test(payload)
     }
 
     /// The rules that a fingerprint stands for; nothing when another release of these modules made it.

@@ -54,18 +54,22 @@ impl Follower {
         key: &Key,
         fill: &mut Fill,
     ) -> Result<bool, TableError> {
+        let rules = table.rules().clone();
         loop {
-            let pushed = table.pushed();
+            let of = (key, table.pushed());
             match &mut fill.pass {
                 Pass::Learn { ahead, found } => {
                     let room = table.room() - *found;
                     // What the file holds already was written without what comes later, and is compared as it is.
                     let learn = !table.is_comparing();
-                    let (count, walk) = self.each(key, pushed, ahead, room, |record| {
-                        if learn {
-                            table.learn(record.payload);
+                    let (count, walk) = self.each(of, ahead, room, |record| {
+                        if rules.take(record.payload) {
+                            if learn {
+                                table.learn(record.payload);
+                            }
+                            return Ok(1);
                         }
-                        Ok(())
+                        Ok(0)
                     })?;
                     *found += count;
                     if walk == Walk::Paused {
@@ -77,13 +81,12 @@ impl Follower {
                     fill.pass = Pass::Push { left: *found };
                 }
                 Pass::Push { left } => {
-                    let (count, walk) = self.each(key, pushed, &mut fill.at, *left, |record| {
+                    let (count, walk) = self.each(of, &mut fill.at, *left, |record| {
                         table.push(record.seq, record.received_at, record.id, record.payload);
                         if table.is_full() {
-                            write_out_now(table)
-                        } else {
-                            Ok(())
+                            write_out_now(table)?;
                         }
+                        Ok(u64::from(rules.take(record.payload)))
                     })?;
                     *left -= count;
                     write_out_now(table)?;
@@ -96,20 +99,19 @@ impl Follower {
         }
     }
 
-    /// Hands `limit` records of `key` behind `after` to `then`, and counts them. The cursor stays behind the last one.
+    /// Hands records of a table, behind one of them, to `then`, until they make `limit` rows: it says how many each makes. The
+    /// cursor stays behind the last one.
     fn each(
         &mut self,
-        key: &Key,
-        after: Seq,
+        (key, after): (&Key, Seq),
         cursor: &mut Cursor,
         limit: u64,
-        mut then: impl FnMut(&Record<'_>) -> Result<(), TableError>,
+        mut then: impl FnMut(&Record<'_>) -> Result<u64, TableError>,
     ) -> Result<(u64, Walk), TableError> {
         let mut count = 0;
         let walk = self.walk(key.1, cursor, |record| {
             if record.source == key.0.as_str() && record.seq > after {
-                then(record)?;
-                count += 1;
+                count += then(record)?;
             }
             Ok(count < limit)
         })?;

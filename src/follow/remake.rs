@@ -8,6 +8,7 @@ use super::tracked::{Remake, Tracked};
 use super::upkeep::WIDEN_PAUSE;
 use crate::disk::Stat;
 use crate::event::Timestamp;
+use crate::flatten::Rules;
 use crate::journal::Cursor;
 use crate::table::{Checkpoint, PartState, Table, TableError, TableOptions};
 use std::path::PathBuf;
@@ -28,6 +29,8 @@ pub(super) struct Remaking {
     pub options: TableOptions,
     /// What the files that stand there were when they were remembered.
     known: Vec<PartState>,
+    /// How many of their rows are tests, where the rules make others of those than before.
+    other_tests: Option<u64>,
     /// Of what it had written this much is synced.
     synced: u64,
     /// The time that it took so far.
@@ -116,6 +119,13 @@ impl Follower {
             _ => self.options_for(key, state.as_ref()),
         };
         let known = state.as_ref().map_or_else(Vec::new, |s| s.parts.clone());
+        let took_tests = |state: &Checkpoint| Some(Rules::parse(&state.rules)?.take_tests());
+        let before = state
+            .as_ref()
+            .and_then(|state| Some((took_tests(state)?, state.tests.rows)));
+        let other_tests = before
+            .filter(|before| before.0 != options.rules.take_tests())
+            .map(|before| before.1);
         let ours = &mut tracked.ours;
         let start = match state {
             Some(state) => {
@@ -145,6 +155,7 @@ impl Follower {
             fill: Fill::new(Cursor::default()),
             options,
             known,
+            other_tests,
             synced: 0,
             spent: Duration::ZERO,
         }))
@@ -208,11 +219,20 @@ impl Follower {
         ours: &mut Vec<Stat>,
         replacing: &mut bool,
     ) -> Result<Vec<PathBuf>, TableError> {
-        let Remaking { table, known, .. } = remaking;
+        let Remaking {
+            table,
+            known,
+            other_tests,
+            ..
+        } = remaking;
         table.pass(self.seq, (self.at.segment, self.at.offset));
-        let had = known.iter().map(|part| part.rows).sum();
-        if table.rows() < had {
-            let has = table.rows();
+        let had: u64 = known.iter().map(|part| part.rows).sum();
+        // Tests that only one of both has are not missing.
+        let [had, has] = match *other_tests {
+            None => [had, table.rows()],
+            Some(tests) => [had - tests.min(had), table.rows() - table.tests()],
+        };
+        if has < had {
             if why == Remake::Asked {
                 return Err(TableError::Missing { had, has });
             }

@@ -62,7 +62,7 @@ pub(super) struct OfSource {
     pub callback_url: String,
     /// Whether an Authorization value is asked for.
     pub authorization: bool,
-    /// When something came last, be it a duplicate or refused.
+    /// When something came last that is no test event, be it a duplicate or refused.
     pub last_delivery_at: Option<Timestamp>,
     /// The day that it is.
     pub today: Today,
@@ -83,6 +83,8 @@ pub(super) struct Today {
     pub date: Day,
     /// Its rows.
     pub rows: u64,
+    /// Those of them that are test events.
+    pub tests: u64,
     /// Events that were there already.
     pub duplicates: u64,
     /// Bodies that could not become rows.
@@ -160,11 +162,9 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
         let source = settings.sources.get(name);
         let days: Vec<&Listed> = listed.iter().filter(|l| l.source == *name).collect();
         let counts = engine.tally.of(name, midnight);
-        let received = days.iter().filter_map(|l| l.summary.figures.received);
-        let rows = |day: Day| {
-            let found = days.iter().find(|listed| listed.day == day);
-            found.map_or(0, |listed| listed.summary.figures.rows())
-        };
+        let received = days.iter().filter_map(|l| l.summary.figures.deliveries());
+        let found = |day: Day| days.iter().find(|listed| listed.day == day);
+        let rows = |day: Day| found(day).map_or(0, |listed| listed.summary.figures.rows());
         OfSource {
             source: name.clone(),
             configured: source.is_some(),
@@ -174,6 +174,7 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
             today: Today {
                 date: today,
                 rows: rows(today),
+                tests: found(today).map_or(0, |listed| listed.summary.figures.tests.rows),
                 duplicates: counts.duplicates,
                 refused: counts.refused,
                 counted_since: engine.tally.since().max(midnight),

@@ -235,6 +235,7 @@ fn payload(engine: &Engine, source: &SourceName, day: Day, id: &str) -> io::Resu
         source: source.clone(),
         day,
         last: engine.journal.last_seq(),
+        tests: true,
     };
     let mut reader = records.read();
     while let Some(record) = reader.step()? {

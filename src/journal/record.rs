@@ -126,6 +126,16 @@ pub fn source(line: &[u8]) -> Option<&[u8]> {
     rest.get(..memchr::memchr(b'"', rest)?)
 }
 
+/// Where the payload of a record's line begins, and all behind it; nothing when the line is none.
+#[must_use]
+pub fn from_payload(line: &[u8]) -> Option<&[u8]> {
+    const BEFORE: &[u8] = b"\",\"payload\":";
+    // Before it stand the start that a source stands in, a source and an id.
+    let start = &line[..line.len().min(400)];
+    let at = memchr::memmem::find(start, BEFORE)? + BEFORE.len();
+    line.get(at..)
+}
+
 fn parse_body(body: &[u8]) -> Option<Record<'_>> {
     let rest = body.strip_prefix(b"{\"seq\":")?;
     let (seq, rest) = number(rest)?;

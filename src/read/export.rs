@@ -320,7 +320,7 @@ impl Tables<'_> {
             path: part.path.clone(),
             source_name: self.source.clone(),
             day: table.day,
-            in_journal: self.records(table.day, table.seq).are_whole(),
+            in_journal: self.records(table.day, table.seq, &table.rules).are_whole(),
         };
         self.disk.stat(&part.path)?.ok_or_else(gone)
     }

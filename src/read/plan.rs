@@ -260,7 +260,7 @@ impl Tables<'_> {
         for table in self.each(&days.tables) {
             let table = table?;
             self.tell(tag, &table);
-            let records = self.records(table.day, table.seq);
+            let records = self.records(table.day, table.seq, &table.rules);
             if !records.are_whole() && table.rows > 0 {
                 return Err(ExportError::PutAway(table.day));
             }
@@ -269,13 +269,15 @@ impl Tables<'_> {
         Ok(Box::new(Events::new(events)))
     }
 
-    pub(super) fn records(&self, day: Day, last: Seq) -> Records {
+    /// The events of the table of `day` as of `last`, which the rules with this fingerprint made.
+    pub(super) fn records(&self, day: Day, last: Seq, rules: &str) -> Records {
         Records {
             disk: self.disk.clone(),
             journal: self.journal.clone(),
             source: self.source.clone(),
             day,
             last,
+            tests: Rules::parse(rules).is_none_or(|rules| rules.take_tests()),
         }
     }
 
@@ -304,7 +306,7 @@ impl Tables<'_> {
     fn nothing(&self, days: &Days) -> Result<Typed, ExportError> {
         let carried = self.carried(days.earlier)?;
         let columns = Columns::start(self.rules.clone(), &carried);
-        let records = self.records(days.from, Seq(0));
+        let records = self.records(days.from, Seq(0), "");
         let headings = headings_of(columns.all(), &self.rules);
         let columns = DayColumns::Held(columns.all().to_vec().into());
         let rows = JournalDay::new(records, self.rules.clone(), columns, 0);
@@ -318,7 +320,7 @@ impl Tables<'_> {
         held: &mut Shelf,
         notes: &mut Vec<String>,
     ) -> Result<Typed, ExportError> {
-        let records = self.records(table.day, table.seq);
+        let records = self.records(table.day, table.seq, &table.rules);
         let journal = records.are_whole() || table.rows == 0;
         let rules = Rules::parse(&table.rules).filter(|_| journal);
         if table.parts.is_empty() && rules.is_none() {

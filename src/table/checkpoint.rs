@@ -1,7 +1,7 @@
 //! What a table remembers of itself: how far it goes, what its files then
 //! were, which columns it has and started with.
 
-use super::hours::Hours;
+use super::hours::{Hours, Tests};
 use super::sum::SumState;
 use crate::disk::{Sealed, SharedDisk, Stat, get_sealed, put_sealed};
 use crate::event::{Day, Seq, SourceName, Timestamp};
@@ -28,6 +28,9 @@ pub struct Checkpoint {
     /// How many of its rows were received in which hour; of a table of an earlier version nothing is known.
     #[serde(default)]
     pub hours: Hours,
+    /// Those of its rows that are tests; a table of an earlier version has none.
+    #[serde(default, skip_serializing_if = "Tests::are_none")]
+    pub tests: Tests,
     /// Whether the day is over.
     pub closed: bool,
     /// Its files, the last one open until the day is closed.
@@ -49,6 +52,20 @@ pub struct Received {
     pub first: Timestamp,
     /// Of the last event.
     pub last: Timestamp,
+}
+
+impl Received {
+    /// `before`, and `moment` too. Imported events may be older than those before them.
+    pub(super) fn with(before: Option<Self>, moment: Timestamp) -> Self {
+        let before = before.unwrap_or(Self {
+            first: moment,
+            last: moment,
+        });
+        Self {
+            first: before.first.min(moment),
+            last: before.last.max(moment),
+        }
+    }
 }
 
 /// One CSV file.

@@ -2,10 +2,10 @@
 
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::files::Part;
-use super::hours::Hours;
+use super::hours::{Hours, Tests};
 use super::leaving::Leaving;
 use crate::disk::{SharedDisk, beside, parent};
-use crate::event::{Day, Seq, SourceName, Timestamp};
+use crate::event::{Day, Seq, SourceName, Timestamp, is_test};
 use crate::flatten::{Column, Columns, Flat, Rules};
 use crate::layout::Layout;
 use std::io;
@@ -72,9 +72,10 @@ pub struct Table {
     /// The last record that was pushed, and the last whose row is in the file.
     pushed: Seq,
     written: Seq,
+    // Of the rows that are in its files:
     pub(super) received: Option<Received>,
-    /// Of the rows that are in its files.
     pub(super) hours: Hours,
+    pub(super) tests: Tests,
     /// When the last row was received, as it is written and as a value.
     moment: (Vec<u8>, Timestamp),
     /// Where whoever feeds the table should go on reading for what is not in its files.
@@ -94,8 +95,10 @@ pub(super) struct WaitingRow {
     pub columns: usize,
     /// Its record.
     pub seq: Seq,
-    /// The hour in which it came.
-    pub hour: i64,
+    /// When it came.
+    pub moment: Timestamp,
+    /// Whether it is a test.
+    pub is_test: bool,
 }
 
 impl Table {
@@ -169,6 +172,7 @@ impl Table {
             hint,
             received,
             hours,
+            tests,
             parts,
             wider,
             start,
@@ -201,6 +205,7 @@ impl Table {
             written: seq,
             received,
             hours,
+            tests,
             moment: (Vec::new(), Timestamp::default()),
             leaving: Leaving::default(),
             hint,
@@ -237,6 +242,7 @@ impl Table {
             written: Seq(0),
             received: None,
             hours: Hours::default(),
+            tests: Tests::default(),
             moment: (Vec::new(), Timestamp::default()),
             leaving: Leaving::default(),
             hint: (0, 0),
@@ -280,6 +286,12 @@ impl Table {
         self.full.iter().map(|p| p.rows).sum::<u64>() + self.part.rows
     }
 
+    /// How many of them are tests.
+    #[must_use]
+    pub fn tests(&self) -> u64 {
+        self.tests.rows
+    }
+
     /// Whether rows wait for [`Table::append`] or [`Table::widen`].
     #[must_use]
     pub fn has_waiting(&self) -> bool {
@@ -312,6 +324,9 @@ impl Table {
             return;
         }
         self.pushed = seq;
+        if !self.options.rules.take(payload) {
+            return;
+        }
         self.columns.place(payload, &mut self.flat);
         self.columns
             .write_row(received_at, id, payload, &self.flat, &mut self.waiting);
@@ -326,16 +341,8 @@ impl Table {
             end: self.waiting.len(),
             columns: self.columns.len(),
             seq,
-            hour: Hours::of(moment),
-        });
-        // Imported events may be older than those before them.
-        let before = self.received.unwrap_or(Received {
-            first: moment,
-            last: moment,
-        });
-        self.received = Some(Received {
-            first: before.first.min(moment),
-            last: before.last.max(moment),
+            moment,
+            is_test: is_test(payload),
         });
     }
 
@@ -404,7 +411,9 @@ impl Table {
         self.dirty = Some(self.dirty.unwrap_or(0) + written);
         self.waiting.drain(..end);
         for row in self.waiting_rows.drain(..rows) {
-            self.hours.add(row.hour);
+            self.hours.add(row.moment);
+            self.tests.add(row.is_test, row.moment, self.received);
+            self.received = Some(Received::with(self.received, row.moment));
         }
         for row in &mut self.waiting_rows {
             row.end -= end;
@@ -523,6 +532,7 @@ impl Table {
             hint: self.hint,
             received: self.received,
             hours: self.hours.clone(),
+            tests: self.tests,
             closed: false,
             parts,
             wider,

@@ -25,6 +25,6 @@ mod widen;
 pub use checkpoint::{Checkpoint, PartState, Received};
 pub use day::{PART_ROWS, Table, TableError, TableOptions};
 pub use files::is_what_it_was;
-pub use hours::Hours;
+pub use hours::{Hours, Tests};
 pub use snapshot::{Figures, Snapshot, SnapshotPart};
 pub use sum::SumState;

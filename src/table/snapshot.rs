@@ -2,7 +2,7 @@
 
 use super::checkpoint::{Checkpoint, PartState, Received};
 use super::day::Table;
-use super::hours::Hours;
+use super::hours::{Hours, Tests};
 use crate::disk::SharedFile;
 use crate::event::{Day, Seq};
 use crate::flatten::{Column, Rules};
@@ -19,6 +19,8 @@ pub struct Figures {
     pub received: Option<Received>,
     /// Its rows by hour.
     pub hours: Hours,
+    /// Those that are tests.
+    pub tests: Tests,
 }
 
 /// What a reader needs of a table, taken in one step.
@@ -61,6 +63,7 @@ impl Figures {
             parts: state.parts.clone(),
             received: state.received,
             hours: state.hours.clone(),
+            tests: state.tests,
         }
     }
 
@@ -68,6 +71,12 @@ impl Figures {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.parts.iter().map(|part| part.rows).sum()
+    }
+
+    /// When the first and the last of the rows came that are no tests.
+    #[must_use]
+    pub fn deliveries(&self) -> Option<Received> {
+        self.tests.others(self.received)
     }
 
     /// Columns of the last part.
@@ -117,6 +126,7 @@ impl Table {
             parts: parts.chain([self.part.state()]).collect(),
             received: self.received,
             hours: self.hours.clone(),
+            tests: self.tests,
         }
     }
 

@@ -231,9 +231,12 @@ impl Check {
         self.part.stand = Stand::Skipped;
     }
 
-    /// Compares the row of `record`.
+    /// Compares the row of `record`, if the rules make one of it.
     pub fn feed(&mut self, place: &Place, record: &Record<'_>) {
         self.first_seq.get_or_insert(record.seq);
+        if !self.columns.rules().take(record.payload) {
+            return;
+        }
         if self.part.rows >= self.part_rows {
             self.end_part(None);
             self.begin_part(place, self.part.number + 1);

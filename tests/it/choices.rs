@@ -79,6 +79,7 @@ pub fn choice(lessonly: bool) -> BoxedStrategy<ColumnRules> {
     rules
         .prop_map(move |(include, exclude, rename, alias, arrays)| {
             let mut rules = ColumnRules {
+                leave_out_tests: false,
                 include: include.into_iter().collect(),
                 exclude: exclude.into_iter().collect(),
                 rename: rename.into_iter().collect(),

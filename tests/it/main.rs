@@ -52,6 +52,7 @@ mod server;
 mod sessions;
 mod shapes;
 mod starting;
+mod test_events;
 mod tls;
 mod verify;
 mod verify_many;

@@ -39,6 +39,7 @@ fn rules_are_read() {
         ]),
         alias: texts([("Abteilung", "Department"), ("Dept.", "Department")]),
         arrays: arrays.map(|(field, how)| (field.to_owned(), how)).into(),
+        leave_out_tests: false,
     };
     assert_eq!(*found, wanted);
     let sheet = settings.describe();
@@ -127,7 +128,7 @@ fn mistakes_in_patterns_and_keys() {
     2 | rename = {}
       | ^^^^^^
       = help: `rename` belongs under `[sources.NAME.columns]`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `test_rows`, `columns`, `views`
 
     error: `columns` takes a table, not a list
      --> rowhook.toml:2:11

@@ -180,7 +180,7 @@ fn what_is_wrong_with_a_view_is_told() {
     2 | kind = "best"
       | ^^^^
       = help: `kind` belongs under `[sources.NAME.views.VIEW]`
-      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `columns`, `views`
+      = help: known keys here: `preset`, `auth`, `dedup`, `id`, `requests_per_second_max`, `test_rows`, `columns`, `views`
     "#);
 }
 

@@ -1,15 +1,16 @@
 //! `/connect`: how a sender is connected, with all that is to be filled in
-//! there, and the links by which spreadsheets read.
+//! there; test events; the links by which spreadsheets read.
 //!
 //! Promises: no secret stands in the page but the address of a link that was
 //! just made, once, and never in an address bar.
 
 use super::form::Fields;
-use super::{Frame, is_person, page, reader, see, words};
+use super::{Frame, is_person, page, reader, see, test_event, words};
 use crate::config::{Auth, Source};
 use crate::engine::Engine;
-use crate::event::{Preset, SourceName, Timestamp};
+use crate::event::{Day, Id, Preset, SourceName, TEST_KEY, Timestamp};
 use crate::http::aside::aside;
+use crate::http::direct::Hooks;
 use crate::http::listing::{self, Listed};
 use crate::http::problem::Problem;
 use crate::http::{address, cookies, query_of};
@@ -32,6 +33,7 @@ struct ConnectPage {
     /// Whether the configuration says by which address senders reach it.
     public: bool,
     sources: Vec<OfSource>,
+    today: Day,
     views: BTreeMap<SourceName, Vec<String>>,
     links: Result<Vec<Link>, LinkError>,
     form: Fields,
@@ -40,12 +42,16 @@ struct ConnectPage {
 
 struct OfSource {
     name: SourceName,
-    lessonly: bool,
+    preset: Preset,
     callback_url: String,
     /// Where the Authorization values are that it asks for; none: it asks for none.
     secrets: Vec<String>,
-    /// When the first of its rows came.
+    /// When the first of its rows came that is no test.
     first: Option<Timestamp>,
+    /// How many of its rows of today are tests.
+    tests: u64,
+    /// Whether test events become rows.
+    test_rows: bool,
     /// Bodies that came today and could not become rows.
     refused: u64,
 }
@@ -63,14 +69,46 @@ enum Said {
     Revoked {
         id: String,
     },
+    /// A test event was delivered to `source`; it may have been there before.
+    Tested {
+        source: SourceName,
+        id: Id,
+        stored: bool,
+    },
+    /// A test event could not be delivered to `source`.
+    NotTested {
+        source: SourceName,
+        why: String,
+    },
     No {
         why: String,
     },
 }
 
-/// A delivery as Lessonly's documentation has it, and one of anybody else.
-const OF_LESSONLY: &str = r#"{"user":{"ext_uid":"1234567890","id":"1","name":"Sample Sampleson"},"lesson":{"id":"1000","title":"A Sample Lesson"},"score_percent":100}"#;
-const OF_ANYBODY: &str = r#"{"hello":"world"}"#;
+impl Said {
+    /// The test event that was delivered to `source`, and whether it was stored now.
+    fn tested(&self, source: impl Borrow<SourceName>) -> Option<(Id, bool)> {
+        match self {
+            Self::Tested {
+                source: tested,
+                id,
+                stored,
+            } if tested == source.borrow() => Some((*id, *stored)),
+            _ => None,
+        }
+    }
+
+    /// Why none was delivered to `source`.
+    fn not_tested(&self, source: impl Borrow<SourceName>) -> Option<&str> {
+        match self {
+            Self::NotTested {
+                source: tested,
+                why,
+            } if tested == source.borrow() => Some(why),
+            _ => None,
+        }
+    }
+}
 
 /// How long a link may last, as the form offers it.
 const LASTS: [(&str, &str); 4] = [
@@ -97,7 +135,13 @@ impl OfSource {
     fn gather(source: &Source, listed: &[Listed], base: &str, engine: &Engine) -> Self {
         let name = &source.name;
         let of_this = listed.iter().filter(|listed| listed.source == *name);
-        let first = of_this.filter_map(|listed| Some(listed.summary.figures.received?.first));
+        let first = of_this
+            .clone()
+            .filter_map(|listed| Some(listed.summary.figures.deliveries()?.first));
+        let today = engine.today();
+        let tests = of_this
+            .filter(|listed| listed.day == today)
+            .map(|listed| listed.summary.figures.tests.rows);
         let secrets = match &source.auth {
             Auth::None { .. } => Vec::new(),
             Auth::Authorization(secrets) => {
@@ -105,15 +149,21 @@ impl OfSource {
             }
         };
         let settings = &engine.live().settings;
-        let midnight = Timestamp::start_of(engine.today(), settings.timezone);
+        let midnight = Timestamp::start_of(today, settings.timezone);
         Self {
             name: name.clone(),
-            lessonly: source.preset == Preset::Lessonly,
+            preset: source.preset,
             callback_url: format!("{base}/hooks/{name}"),
             secrets,
             first: first.min(),
+            tests: tests.sum(),
+            test_rows: engine.live().rules(name).take_tests(),
             refused: engine.tally.of(name, midnight).refused,
         }
+    }
+
+    fn is_lessonly(&self) -> bool {
+        self.preset == Preset::Lessonly
     }
 
     fn secrets(&self) -> String {
@@ -121,15 +171,9 @@ impl OfSource {
     }
 
     /// A delivery from a shell. It asks for the value, so that it can be copied as it is.
-    fn curl(&self) -> String {
-        let (url, body) = (
-            &self.callback_url,
-            if self.lessonly {
-                OF_LESSONLY
-            } else {
-                OF_ANYBODY
-            },
-        );
+    fn curl(&self, now: impl Borrow<Timestamp>) -> String {
+        let url = &self.callback_url;
+        let body = test_event::payload(self.preset, "a shell", &test_event::mark(*now.borrow()));
         if self.secrets.is_empty() {
             format!("curl -d '{body}' '{url}'")
         } else {
@@ -147,6 +191,11 @@ impl ConnectPage {
 
     fn moment(&self, at: impl Borrow<Timestamp>) -> String {
         words::moment(*at.borrow(), self.zone)
+    }
+
+    /// What tells the test event that the page's button sends from others.
+    fn mark(&self) -> String {
+        test_event::mark(self.now)
     }
 
     /// When it ends, or ended.
@@ -203,6 +252,14 @@ fn said(request: &HttpRequest, engine: &Engine, session: Option<&Session>, query
         let links = engine.links.all().unwrap_or_default();
         links.into_iter().find(|link| link.id == id)
     };
+    let tested = SourceName::new(query.get("tested"));
+    if let (Ok(source), Some(id)) = (tested, Id::from_hex(query.get("id").as_bytes())) {
+        return Said::Tested {
+            source,
+            id,
+            stored: query.get("was") != "duplicate",
+        };
+    }
     let (made, revoked) = (query.get("made"), query.get("revoked"));
     if let Some(Link { id, .. }) = listed(made) {
         let told = session.filter(|_| *request.method() == Method::GET);
@@ -241,6 +298,7 @@ async fn connect(
         frame: Frame::of(engine, session, "connect"),
         zone: live.settings.timezone,
         now: Timestamp::now(),
+        today: engine.today(),
         public: live.settings.public_url.is_some(),
         sources: sources
             .map(|source| OfSource::gather(source, &listed, &base, engine))
@@ -263,7 +321,7 @@ fn views(engine: &Engine) -> BTreeMap<SourceName, Vec<String>> {
         .collect()
 }
 
-/// `POST /connect`: makes a link, or revokes one. What follows is another page, so that to load it again repeats nothing.
+/// `POST /connect`: makes a link, revokes one, or delivers a test event. What follows is another page, so that to load it again repeats nothing.
 pub async fn change(
     request: HttpRequest,
     engine: web::Data<Engine>,
@@ -277,9 +335,21 @@ pub async fn change(
         }
         Err(problem) => return problem.respond(),
     };
-    let done = match form.get("revoke") {
-        "" => make(&request, &engine, &session, &form).await,
-        id => revoke(&engine, id.to_owned()).await,
+    let done = match (form.get("test"), form.get("revoke")) {
+        ("", "") => make(&request, &engine, &session, &form).await,
+        ("", id) => revoke(&engine, id.to_owned()).await,
+        (source, _) => match send_test(&request, &engine, source, form.get("mark")).await {
+            Ok(to) => Ok(to),
+            Err(problem) => {
+                let (status, why) = problem.for_person();
+                let said = match SourceName::new(source) {
+                    Ok(source) => Said::NotTested { source, why },
+                    Err(_) => Said::No { why },
+                };
+                let form = Fields::default();
+                return connect(&request, &engine, Some(&session), status, form, said).await;
+            }
+        },
     };
     match done {
         Ok(to) => see(&to).finish(),
@@ -310,6 +380,26 @@ impl No {
             why: why.to_string(),
         }
     }
+}
+
+/// Delivers a test event to `source`, and gives the page that says so.
+async fn send_test(
+    request: &HttpRequest,
+    engine: &Engine,
+    source: &str,
+    mark: &str,
+) -> Result<String, Problem> {
+    let hooks = request.app_data::<Hooks>().ok_or(Problem::Internal)?;
+    let live = engine.live();
+    let found = live.settings.sources.get(source);
+    let found = found.filter(|_| test_event::is_mark(mark));
+    let source = found.ok_or_else(|| Problem::NoSuchSource {
+        source: source.chars().take(100).collect(),
+    })?;
+    let (id, stored) = test_event::deliver(engine, hooks, source, mark).await?;
+    let was = if stored { "stored" } else { "duplicate" };
+    let name = &source.name;
+    Ok(format!("connect?tested={name}&id={id}&was={was}#s-{name}"))
 }
 
 /// Makes the link that the form asks for, and gives the page that tells its address.

@@ -4,7 +4,7 @@
 //! - [`overview`]: is it working, what came in, where is my file
 //! - [`days`]: every day, and the link to any range of them
 //! - [`rows`]: what came, row by row, while it comes
-//! - [`connect`]: what a sender is told, and links for spreadsheets; `form`: what a form asks for
+//! - [`connect`]: what a sender is told, and links for spreadsheets; `form`: what a form asks for; `test_event`
 //! - [`login`]: the read token opens a session
 //! - [`refused`]: refused bodies; [`mend`]: they corrected, delivered again or dismissed
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
@@ -24,6 +24,7 @@ mod reasons;
 pub mod refused;
 pub mod rows;
 mod shown;
+mod test_event;
 mod words;
 
 use super::access::{self, Shown};

@@ -2,7 +2,7 @@
 //! what comes later belongs to later answers.
 
 use crate::disk::SharedDisk;
-use crate::event::{Day, Seq, SourceName};
+use crate::event::{Day, Seq, SourceName, is_test};
 use crate::journal::record::{self, Record};
 use crate::journal::{Cursor, Reader, Shared};
 use std::io;
@@ -25,6 +25,8 @@ pub struct Records {
     pub day: Day,
     /// None after this one.
     pub last: Seq,
+    /// Whether test events are among them.
+    pub tests: bool,
 }
 
 /// They, one after the other.
@@ -89,7 +91,9 @@ impl RecordReader {
                 return Ok(None);
             };
             // A damaged line of nobody's: the table of whoever's it was lacks a row, and says so.
-            if record::source(&self.lines[line.clone()]) == Some(source.as_str().as_bytes()) {
+            let text = &self.lines[line.clone()];
+            let is_wanted = || self.of.tests || !record::from_payload(text).is_some_and(is_test);
+            if record::source(text) == Some(source.as_str().as_bytes()) && is_wanted() {
                 break line;
             }
         };

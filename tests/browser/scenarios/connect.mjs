@@ -21,7 +21,24 @@ export default async function (world) {
     await page.evaluate(() => (globalThis.same = true));
   });
 
-  await world.step("the command works as it is copied, and the page tells by itself", async () => {
+  await world.step("a test event is sent by a button, and is a row that says so", async () => {
+    const section = page.locator("section", { has: page.locator("#s-orders") });
+    await section.locator("text=Send a test event").dblclick();
+    await page.waitForURL("**/connect?tested=orders&*");
+    world.match(await section.locator("[role=status]").innerText(), /See its row/, "what it says");
+    world.match((await live())[1], /^orders: Waiting for the first delivery… A test event came today\.$/, "it is none");
+    await visit.accessible("a test event that was sent");
+    await visit.picture("test-event-1440");
+    await section.locator("text=See its row").click();
+    await page.waitForURL("**/rows?source=orders&date=*&find=*");
+    world.match(await visit.text("#rows tbody tr"), /test event from the dashboard/, "the row");
+    world.equal((await page.goto(page.url().replace(/find=.*/, ""))).status(), 200, "all rows");
+    world.equal(await visit.count("#rows tbody tr"), 1, "rows of a button that was pressed twice");
+    await page.click("nav >> text=Connect");
+    await page.evaluate(() => (globalThis.same = true));
+  });
+
+  await world.step("the command works as it is copied, and what really comes makes the page tell by itself", async () => {
     await page.locator("text=Copy the command").first().click();
     const command = await world.until(copied, (text) => text.includes("curl"), "what was copied");
     const answer = await new Promise((told) => {
@@ -29,6 +46,12 @@ export default async function (world) {
       shell.stdin.end(`${world.secret}\n`);
     });
     world.match(answer, /"status":"stored"/, "the answer");
+    const [tested] = await world.until(live, ([first]) => first.includes("test event"), "the test event");
+    world.match(tested, /^lessonly: Waiting for the first delivery… A test event came today\.$/, "it is none");
+    const real = { user: { name: "Sample Sampleson" }, lesson: { title: "A Sample Lesson" } };
+    const headers = { authorization: world.secret };
+    const delivered = await fetch(`${world.url}/hooks/lessonly`, { method: "POST", headers, body: JSON.stringify(real) });
+    world.equal(delivered.status, 200, "the delivery");
     const [lessonly, orders] = await world.until(live, ([first]) => !first.includes("Waiting"), "the first delivery");
     world.match(lessonly, /^lessonly: The first delivery came (just now|\d+ seconds ago)\.$/, "the first delivery");
     world.match(orders, /Waiting/, "the other one");
@@ -60,7 +83,8 @@ export default async function (world) {
 
   await world.step("it opens its feed, without a session", async () => {
     const answer = await fetch(link);
-    world.equal([answer.status, await answer.text()], [200, "user.name,lesson.title\nSample Sampleson,A Sample Lesson\n"], "the feed");
+    const test = '"Test event, not a person","Test event, not a lesson"';
+    world.equal([answer.status, await answer.text()], [200, `user.name,lesson.title\n${test}\nSample Sampleson,A Sample Lesson\n`], "the feed");
     world.equal((await fetch(link.replace("-30d", "-31d"))).status, 401, "another feed");
   });
 
