@@ -108,6 +108,12 @@ impl Layout {
         self.state_dir().join("refused.json")
     }
 
+    /// What came and is no row, counted.
+    #[must_use]
+    pub fn tally(&self) -> PathBuf {
+        self.state_dir().join("tally.json")
+    }
+
     /// How far the journal is known to be whole.
     #[must_use]
     pub fn journal_checkpoint(&self) -> PathBuf {

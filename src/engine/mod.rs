@@ -98,6 +98,8 @@ pub struct Fixed {
     pub sessions: Sessions,
     /// Refused bodies, and what became of them.
     pub rejects: Rejects,
+    /// Where duplicates and refused bodies are counted.
+    pub tally: Arc<Tally>,
     /// The state of the journal.
     pub journal: Arc<Shared>,
     /// The way to the tables.
@@ -115,6 +117,7 @@ impl Engine {
             links,
             sessions,
             rejects,
+            tally,
             journal,
             tables,
         } = fixed;
@@ -125,6 +128,7 @@ impl Engine {
             links,
             sessions,
             rejects,
+            tally,
             listens: OnceLock::new(),
             journal,
             tables,
@@ -132,7 +136,6 @@ impl Engine {
             questions: Arc::default(),
             refusals: Arc::default(),
             changes: Changes::default(),
-            tally: Arc::new(Tally::new(Timestamp::now())),
             imports: Mutex::default(),
             waiting: Waiting::new(live.settings.limits.waiting_bytes_max),
             draining: AtomicBool::new(false),

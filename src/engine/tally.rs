@@ -1,78 +1,141 @@
-//! What came and is no row: duplicates and refused bodies, by source. Counted
-//! from the start of the process, in memory: whoever shows it says since when.
+//! What came and is no row: duplicates, refused bodies and what was turned away,
+//! by source and hour. Written down now and then: it goes on after a restart, and
+//! a kill costs the last seconds of these counts, and nothing else.
 
+use crate::disk::{Sealed, SharedDisk, get_sealed, put_sealed};
 use crate::event::{SourceName, Timestamp};
 use crate::table::Hours;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many hours are kept: a day has 25 at most.
 const HOURS_MAX: usize = 26;
 
 /// Counts of all sources.
 pub struct Tally {
-    since: Timestamp,
+    disk: SharedDisk,
+    path: PathBuf,
     /// Held for a look-up, never across a read of a file or an await.
-    sources: Mutex<BTreeMap<SourceName, BTreeMap<i64, Counts>>>,
+    all: Mutex<All>,
+    /// Whether something was counted that is not written down.
+    is_new: AtomicBool,
+}
+
+/// What is written down.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct All {
+    since: Timestamp,
+    sources: BTreeMap<SourceName, BTreeMap<i64, Counts>>,
 }
 
 /// Those of one source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Events that were stored before.
     pub duplicates: u64,
     /// Bodies that could not become rows, each as often as it came.
     pub refused: u64,
-    /// When the last of them came, if any did.
+    /// Deliveries whose Authorization value was wrong or missing: nothing of them is kept.
+    pub unauthorized: u64,
+    /// When the last duplicate or refused body came, if any did.
     pub last: Option<Timestamp>,
 }
 
 impl Tally {
-    /// Nothing yet, from `now` on.
-    #[must_use]
-    pub fn new(now: Timestamp) -> Self {
-        Self {
+    /// The one that is written at `path`; where there is none that can be read, an empty one that counts from `now` on.
+    ///
+    /// # Errors
+    /// Whatever the disk answers.
+    pub fn open(disk: SharedDisk, path: PathBuf, now: Timestamp) -> io::Result<Self> {
+        let all = match get_sealed::<All>(&*disk, &path)? {
+            Sealed::Whole(all) => Some(all),
+            Sealed::Missing => None,
+            Sealed::Broken(why) => {
+                tracing::warn!(path = %path.display(), why, "the counts of duplicates and refused bodies cannot be read, and begin anew");
+                None
+            }
+        };
+        let nothing = || All {
             since: now,
-            sources: Mutex::default(),
+            sources: BTreeMap::new(),
+        };
+        Ok(Self {
+            disk,
+            path,
+            is_new: AtomicBool::new(all.is_none()),
+            all: Mutex::new(all.unwrap_or_else(nothing)),
+        })
+    }
+
+    /// Writes down what was counted since the last time, if anything was. What cannot be written is told, and counted on.
+    pub fn save(&self) {
+        if !self.is_new.swap(false, Ordering::AcqRel) {
+            return;
         }
+        let all = self.all().clone();
+        if let Err(error) = put_sealed(&*self.disk, &self.path, &all) {
+            self.is_new.store(true, Ordering::Release);
+            tracing::warn!(path = %self.path.display(), %error, "the counts of duplicates and refused bodies could not be written");
+        }
+    }
+
+    fn all(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Since when it counts.
     #[must_use]
     pub fn since(&self) -> Timestamp {
-        self.since
+        self.all().since
     }
 
     /// Adds duplicates of `source` that came at `now`.
     pub fn duplicates(&self, source: &SourceName, now: Timestamp, count: usize) {
-        self.add(source, now, |counts| counts.duplicates += count as u64);
+        self.add(source, now, |counts| {
+            counts.duplicates += count as u64;
+            counts.last = counts.last.max(Some(now));
+        });
     }
 
     /// Adds a body of `source` that was refused at `now`.
     pub fn refused(&self, source: &SourceName, now: Timestamp) {
-        self.add(source, now, |counts| counts.refused += 1);
+        self.add(source, now, |counts| {
+            counts.refused += 1;
+            counts.last = counts.last.max(Some(now));
+        });
+    }
+
+    /// Adds a delivery to `source` that was turned away at `now`.
+    pub fn unauthorized(&self, source: &SourceName, now: Timestamp) {
+        self.add(source, now, |counts| counts.unauthorized += 1);
     }
 
     fn add(&self, source: &SourceName, now: Timestamp, count: impl FnOnce(&mut Counts)) {
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let hours = sources.entry(source.clone()).or_default();
-        let counts = hours.entry(Hours::of(now)).or_default();
-        counts.last = counts.last.max(Some(now));
-        count(counts);
+        let mut all = self.all();
+        let hours = all.sources.entry(source.clone()).or_default();
+        count(hours.entry(Hours::of(now)).or_default());
         if hours.len() > HOURS_MAX {
             hours.pop_first();
         }
+        drop(all);
+        self.is_new.store(true, Ordering::Release);
     }
 
     /// What came of `source` from the hour of `from` on.
     #[must_use]
     pub fn of(&self, source: &SourceName, from: Timestamp) -> Counts {
-        let sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        let hours = sources.get(source).into_iter();
+        let all = self.all();
+        let hours = all.sources.get(source).into_iter();
         let hours = hours.flat_map(|hours| hours.range(Hours::of(from)..));
         hours.fold(Counts::default(), |sum, (_, counts)| Counts {
             duplicates: sum.duplicates + counts.duplicates,
             refused: sum.refused + counts.refused,
+            unauthorized: sum.unauthorized + counts.unauthorized,
             last: sum.last.max(counts.last),
         })
     }
@@ -81,28 +144,77 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::RealDisk;
+    use std::sync::Arc;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_millis(hours * 3_600_000 + 5)
+    }
+
+    fn counts(duplicates: u64, refused: u64, last: i64) -> Counts {
+        Counts {
+            duplicates,
+            refused,
+            last: Some(at(last)),
+            ..Counts::default()
+        }
+    }
 
     #[test]
-    fn from_an_hour_on() {
+    fn from_an_hour_on_and_after_a_restart() {
         let (a, b) = (SourceName::new("a").unwrap(), SourceName::new("b").unwrap());
-        let at = |hours: i64| Timestamp::from_millis(hours * 3_600_000 + 5);
-        let tally = Tally::new(at(0));
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("tally.json");
+        let open = |now| Tally::open(Arc::new(RealDisk), path.clone(), now).unwrap();
+        let tally = open(at(0));
         assert_eq!(tally.of(&a, at(0)), Counts::default());
         tally.duplicates(&a, at(1), 2);
         tally.refused(&a, at(2));
         tally.duplicates(&a, at(2), 1);
         tally.refused(&b, at(3));
-        let counts = |duplicates, refused, last| Counts {
-            duplicates,
-            refused,
-            last: Some(at(last)),
-        };
-        assert_eq!(tally.of(&a, at(0)), counts(3, 1, 2));
-        assert_eq!(tally.of(&a, at(2)), counts(1, 1, 2));
-        assert_eq!(tally.of(&b, at(0)), counts(0, 1, 3));
+        tally.unauthorized(&b, at(4));
+        tally.save();
+        for tally in [tally, open(at(9))] {
+            assert_eq!(tally.since(), at(0));
+            assert_eq!(tally.of(&a, at(0)), counts(3, 1, 2));
+            assert_eq!(tally.of(&a, at(2)), counts(1, 1, 2));
+            let of_b = Counts {
+                unauthorized: 1,
+                ..counts(0, 1, 3)
+            };
+            assert_eq!(tally.of(&b, at(0)), of_b);
+        }
+        let tally = open(at(9));
         for hour in 4..40 {
             tally.refused(&a, at(hour));
         }
         assert_eq!(tally.of(&a, at(0)), counts(0, 26, 39));
+        // What was not written is lost with the process, what cannot be read is told, and neither stops a start.
+        drop(tally);
+        assert_eq!(open(at(9)).of(&a, at(0)), counts(3, 1, 2));
+        std::fs::write(&path, "{").unwrap();
+        let tally = open(at(9));
+        assert_eq!(
+            (tally.since(), tally.of(&a, at(0))),
+            (at(9), Counts::default())
+        );
+        // The moment from which it counts is remembered though nothing came.
+        tally.save();
+        assert_eq!(open(at(11)).since(), at(9));
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_counted_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("missing").join("tally.json");
+        let source = SourceName::new("a").unwrap();
+        let tally = Tally::open(Arc::new(RealDisk), path.clone(), at(0)).unwrap();
+        tally.refused(&source, at(1));
+        tally.save();
+        assert!(!path.exists());
+        std::fs::create_dir(dir.path().join("missing")).unwrap();
+        tally.save();
+        let again = Tally::open(Arc::new(RealDisk), path, at(2)).unwrap();
+        assert_eq!(again.of(&source, at(0)), counts(0, 1, 1));
     }
 }

@@ -8,7 +8,7 @@ use super::problem::{KeptAs, Problem};
 use super::progress::Body;
 use crate::config::{Auth, Identity, Source};
 use crate::engine::{Engine, Live};
-use crate::event::Id;
+use crate::event::{Id, Timestamp};
 use crate::journal::refused::{Kept, RefusedBody};
 use crate::journal::{Events, Incoming, Verdict};
 use crate::receive::identity::{self, Same, identify};
@@ -44,7 +44,11 @@ pub async fn deliver(
     if engine.is_draining() {
         return Err(Problem::Draining);
     }
-    authenticate(&live, source, head, &hooks.attempts).await?;
+    let shown = authenticate(&live, source, head, &hooks.attempts).await;
+    if let Err(Problem::Unauthorized) = shown {
+        engine.tally.unauthorized(&source.name, Timestamp::now());
+    }
+    shown?;
     check_rate(&live, source)?;
     let headers = &head.headers;
     let gzip = is_gzip(headers)?;

@@ -89,7 +89,9 @@ pub(super) struct Today {
     pub duplicates: u64,
     /// Bodies that could not become rows.
     pub refused: u64,
-    /// Since when these two are counted: midnight, or the start of rowhook.
+    /// Deliveries whose Authorization value was wrong or missing.
+    pub unauthorized: u64,
+    /// Since when these three are counted: midnight, or the first start of rowhook.
     pub counted_since: Timestamp,
 }
 
@@ -177,6 +179,7 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
                 tests: found(today).map_or(0, |listed| listed.summary.figures.tests.rows),
                 duplicates: counts.duplicates,
                 refused: counts.refused,
+                unauthorized: counts.unauthorized,
                 counted_since: engine.tally.since().max(midnight),
             },
             hours: hours(&days, today, midnight, now),

@@ -7,7 +7,7 @@ use super::watch::Watch;
 use super::{secrets, threads};
 use crate::config::{Secret, Settings};
 use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
-use crate::engine::{self, Engine, Fixed, Live};
+use crate::engine::{self, Engine, Fixed, Live, Tally};
 use crate::event::Timestamp;
 use crate::follow::{Follower, Handle, known};
 use crate::journal::refused::Refused;
@@ -157,6 +157,8 @@ impl Opened {
         let refused = refused.map_err(at(layout.rejected_dir()))?;
         let rejects = Rejects::open(disk.clone(), layout.clone());
         let rejects = rejects.map_err(at(layout.refused_notes()))?;
+        let tally = Tally::open(disk.clone(), layout.tally(), Timestamp::now());
+        let tally = tally.map_err(at(layout.tally()))?;
         let (follower, tables) = open_tables(&settings, &disk, &layout, &shared)?;
         let fixed = Fixed {
             disk,
@@ -165,6 +167,7 @@ impl Opened {
             links,
             sessions,
             rejects,
+            tally: Arc::new(tally),
             journal: shared.clone(),
             tables,
         };
@@ -197,6 +200,7 @@ impl Opened {
         for thread in [self.journal, self.refused] {
             let _ = thread.join();
         }
+        self.engine.tally.save();
         self.stop.store(true, Ordering::Release);
         self.engine.journal.wake();
         if let Some(follower) = self.follower {

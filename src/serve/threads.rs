@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(5);
 const CHECKPOINT_BYTES: u64 = 64 << 20;
+/// Between two times that the counts of what is no row are written down.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How long a stop lets the tables catch up.
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
@@ -95,7 +97,7 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
     })
 }
 
-/// Keeps refused bodies until the queue is closed and empty.
+/// Keeps refused bodies until the queue is closed and empty, and writes down now and then what came and is no row.
 ///
 /// # Errors
 /// When the system gives no thread.
@@ -105,7 +107,8 @@ pub fn refused(mut refused: Refused, engine: &Engine) -> std::io::Result<JoinHan
     Builder::new().name("refused".into()).spawn(move || {
         let _guard = AbortOnPanic;
         let mut batch = Vec::new();
-        while queue.take(&mut batch, Duration::from_secs(3600)) {
+        let mut saved = Instant::now();
+        while queue.take(&mut batch, SAVE_EVERY) {
             let (mut bodies, mut replies) = (Vec::new(), Vec::new());
             for Refusal {
                 body,
@@ -123,6 +126,10 @@ pub fn refused(mut refused: Refused, engine: &Engine) -> std::io::Result<JoinHan
             let answers = refused.keep(&bodies, Timestamp::now());
             for ((reply, _permit), kept) in replies.into_iter().zip(answers) {
                 let _ = reply.send(kept);
+            }
+            if saved.elapsed() >= SAVE_EVERY {
+                saved = Instant::now();
+                tally.save();
             }
         }
     })

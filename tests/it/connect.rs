@@ -143,7 +143,8 @@ fn it_tells_when_the_first_delivery_came() {
     assert!(shown(server.get("/connect").text()).contains(waiting));
     assert_eq!(server.post_to("orders", b"{", &[]).status, 400);
     let text = shown(server.get("/connect").text());
-    let refused = format!("{waiting} Something came, and could not become a row: 1 today.");
+    let refused =
+        format!("{waiting} Something came, and could not become a row: 1 today. Look at it.");
     assert!(text.contains(&refused), "{text}");
     assert_eq!(server.post_to("orders", b"{}", &[]).status, 200);
     let text = shown(server.get("/connect").text());

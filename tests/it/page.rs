@@ -3,6 +3,7 @@
 
 use crate::raw::Raw;
 use crate::server::{Place, Server, TOKEN};
+use std::time::{Duration, Instant};
 
 #[test]
 fn while_nothing_came_the_page_says_where_to_send_it() {
@@ -262,6 +263,60 @@ fn hours_are_right_after_a_kill() {
         .map(|hour| hour["rows"].as_u64().expect("rows"))
         .sum();
     assert_eq!(sum, 21, "{overview}");
+}
+
+/// What is no row is counted over restarts; a kill costs what the last seconds brought.
+#[test]
+fn what_is_no_row_stays_counted() {
+    let place = Place::new();
+    std::fs::write(place.path().join("value"), "let me in").expect("a file");
+    let config =
+        "[sources.orders]\nauth = { scheme = \"authorization\", value_file = \"value\" }\n";
+    let counted = |server: &Server| {
+        let overview = server.get("/api/overview").json();
+        let today = &overview["sources"][0]["today"];
+        ["duplicates", "refused", "unauthorized"].map(|name| today[name].as_u64().expect(name))
+    };
+    let send = |server: &Server| {
+        for (body, value, status) in [
+            ("{}", "let me in", 200),
+            ("{}", "let me in", 200),
+            ("{", "let me in", 400),
+            ("{}", "let me", 401),
+            ("{", "", 401),
+        ] {
+            let headers = [("authorization", value)];
+            let headers = if value.is_empty() { &[][..] } else { &headers };
+            let answer = server.post_to("orders", body.as_bytes(), headers);
+            assert_eq!(answer.status, status);
+        }
+    };
+    let mut server = place.start_with(config);
+    send(&server);
+    assert_eq!(counted(&server), [1, 1, 2]);
+    assert!(server.stop().success());
+    let mut server = place.start_with(config);
+    assert_eq!(counted(&server), [1, 1, 2]);
+    send(&server);
+    assert_eq!(counted(&server), [3, 2, 4]);
+    let page = server.get("/");
+    assert!(
+        page.text().contains("4 deliveries were turned away today"),
+        "{}",
+        page.text()
+    );
+    let path = place.output().join("state/tally.json");
+    let written = || std::fs::read(&path).expect("the counts");
+    let before = written();
+    let until = Instant::now() + Duration::from_secs(15);
+    while written() == before {
+        assert!(Instant::now() < until, "the counts are not written");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    server.kill();
+    drop(server);
+    let server = place.start_with(config);
+    assert_eq!(counted(&server), [3, 2, 4]);
 }
 
 #[test]

@@ -54,6 +54,8 @@ struct OfSource {
     test_rows: bool,
     /// Bodies that came today and could not become rows.
     refused: u64,
+    /// Deliveries that were turned away today.
+    unauthorized: u64,
 }
 
 /// What became of what was asked for.
@@ -150,6 +152,7 @@ impl OfSource {
         };
         let settings = &engine.live().settings;
         let midnight = Timestamp::start_of(today, settings.timezone);
+        let counts = engine.tally.of(name, midnight);
         Self {
             name: name.clone(),
             preset: source.preset,
@@ -158,7 +161,8 @@ impl OfSource {
             first: first.min(),
             tests: tests.sum(),
             test_rows: engine.live().rules(name).take_tests(),
-            refused: engine.tally.of(name, midnight).refused,
+            refused: counts.refused,
+            unauthorized: counts.unauthorized,
         }
     }
 
