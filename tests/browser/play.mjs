@@ -7,10 +7,11 @@ const name = process.argv[2];
 const scenario = await import(`./scenarios/${name}.mjs`);
 const world = await World.begin();
 // Whatever hangs is told, too.
+const crowd = Number(process.env.ROWHOOK_CROWD_SECONDS ?? 0) * 1000;
 setTimeout(() => {
   console.error(`the step "${world.now}" did not end`);
   process.exit(1);
-}, 120000).unref();
+}, 120000 + 2 * crowd).unref();
 try {
   await scenario.default(world);
   console.log(`${name}: ${world.steps} steps, ${world.assertions} assertions`);

@@ -5,7 +5,7 @@ use crate::after::{all_is_there, deliver, plain};
 use crate::audit::{Audit, csv_files, segments};
 use crate::clock::{Clock, DAY};
 use crate::flood::{Connection, Event, Flood, Ledger, Load};
-use crate::server::{Place, Server};
+use crate::server::{Place, Server, TOKEN};
 use crate::tools::wait_for;
 use std::ops::Range;
 use std::sync::Arc;
@@ -222,4 +222,29 @@ fn a_start_with_the_clock_behind_by_hours() {
 fn a_start_with_the_clock_behind_by_a_year() {
     started_behind(365.0 * D, false);
     started_behind(365.0 * D, true);
+}
+
+/// A session is over after 14 days, whatever its browser still sends.
+#[test]
+fn a_session_ends_by_itself() {
+    const PERSON: (&str, &str) = ("accept", "text/html");
+    let place = Place::new();
+    let clock = Clock::new(&place);
+    let server = clock.start(&place);
+    let begun = server.get_with(&format!("/?token={TOKEN}"), &[PERSON]);
+    let cookie = begun.header("set-cookie").expect("a cookie");
+    let cookie = cookie.split(';').next().expect("a value").to_owned();
+    let get = |path: &str| server.get_with(path, &[PERSON, ("cookie", &cookie)]);
+    let days = DAY.as_secs_f64();
+    for (ahead, page, list) in [(0.0, 200, 200), (13.9, 200, 200), (14.1, 303, 401)] {
+        clock.set(ahead * days);
+        let answer = get("/connect");
+        assert_eq!(answer.status, page, "after {ahead} days");
+        let listed = server.get_with("/api/exports", &[("cookie", &cookie)]);
+        assert_eq!(listed.status, list, "after {ahead} days");
+        println!("    after {ahead} days: {page}, {list}");
+        if page == 303 {
+            assert_eq!(answer.header("location"), Some("login?to=connect"));
+        }
+    }
 }
