@@ -73,12 +73,12 @@ impl Rejects {
         self.notes.delivered(id, events, now)
     }
 
-    /// Notes that nobody wants the body `id`. One that was delivered stays so.
+    /// Notes that nobody wants the bodies `ids`. One that was delivered stays so.
     ///
     /// # Errors
     /// When that cannot be written: then it is not noted.
-    pub fn dismiss(&self, id: Id, now: Timestamp) -> io::Result<()> {
-        self.notes.dismiss(id, now)
+    pub fn dismiss(&self, ids: &[Id], now: Timestamp) -> io::Result<()> {
+        self.notes.dismiss(ids, now)
     }
 
     /// Lets the body `id`, which was dismissed, wait again.

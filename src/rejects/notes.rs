@@ -119,16 +119,13 @@ impl Notes {
         })
     }
 
-    pub fn dismiss(&self, id: Id, now: Timestamp) -> io::Result<()> {
+    pub fn dismiss(&self, ids: &[Id], now: Timestamp) -> io::Result<()> {
         self.change(|list| {
-            if !list.bodies.contains_key(&id) {
-                list.put(
-                    id,
-                    Note {
-                        at: now,
-                        what: What::Dismissed,
-                    },
-                );
+            for &id in ids {
+                if !list.bodies.contains_key(&id) {
+                    let what = What::Dismissed;
+                    list.put(id, Note { at: now, what });
+                }
             }
         })
     }

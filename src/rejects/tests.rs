@@ -216,8 +216,8 @@ fn what_became_of_each_is_remembered_over_restarts() {
     world.keep(at(0, 0), "a", &["a1", "a2", "a3"]);
     world.keep(at(1, 0), "b", &["b1"]);
     assert_eq!(world.waiting(), [("a".into(), 3), ("b".into(), 1)]);
-    world.rejects.dismiss(id("a1"), at(1, 1)).unwrap();
-    world.rejects.dismiss(id("b1"), at(1, 2)).unwrap();
+    world.rejects.dismiss(&[id("a1")], at(1, 1)).unwrap();
+    world.rejects.dismiss(&[id("b1")], at(1, 2)).unwrap();
     let event = Id([7; 16]);
     world
         .rejects
@@ -236,7 +236,7 @@ fn what_became_of_each_is_remembered_over_restarts() {
         .rejects
         .delivered(id("a2"), &[event], at(1, 4))
         .unwrap();
-    world.rejects.dismiss(id("a2"), at(1, 5)).unwrap();
+    world.rejects.dismiss(&[id("a2")], at(1, 5)).unwrap();
     world.rejects.put_back(id("a2")).unwrap();
     let note = world.rejects.note(id("a2")).unwrap();
     let ids = vec![event];
@@ -279,9 +279,9 @@ fn notes_are_bounded_and_damaged_ones_are_none() {
     crate::disk::put_sealed(&*world.disk, &path, &text).unwrap();
     world.again();
     let first = Id::from_hex(format!("{:032x}", 1).as_bytes()).unwrap();
-    world.rejects.dismiss(id("y"), at(9, 0)).unwrap();
+    world.rejects.dismiss(&[id("y")], at(9, 0)).unwrap();
     assert!(world.rejects.note(first).is_some());
-    world.rejects.dismiss(id("z"), at(9, 1)).unwrap();
+    world.rejects.dismiss(&[id("z")], at(9, 1)).unwrap();
     assert!(world.rejects.note(first).is_none());
     assert!(world.rejects.note(id("y")).is_some());
     std::fs::write(&path, b"{\"bodies\":{}}").unwrap();
@@ -296,7 +296,7 @@ fn a_disk_that_does_not_take_the_note_leaves_all_as_it_was() {
     let state = world.layout().state_dir();
     std::fs::remove_dir_all(&state).unwrap();
     std::fs::write(&state, b"no folder").unwrap();
-    assert!(world.rejects.dismiss(id("a1"), at(0, 1)).is_err());
+    assert!(world.rejects.dismiss(&[id("a1")], at(0, 1)).is_err());
     assert!(world.rejects.delivered(id("a1"), &[], at(0, 1)).is_err());
     assert_eq!(world.all(Show::Waiting), ["a1"]);
     assert_eq!(world.waiting(), [("a".into(), 1)]);

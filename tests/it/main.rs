@@ -33,6 +33,7 @@ mod layers;
 mod limits;
 mod links;
 mod load;
+mod mending;
 mod naive;
 mod naive_tests;
 mod page;

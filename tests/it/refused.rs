@@ -1,34 +1,31 @@
-//! Refused bodies as a person looks after them: listed, marked, corrected,
-//! delivered once, dismissed; and remembered, whatever happens to the process.
+//! Refused bodies as a person looks after them: listed, marked, dismissed, all
+//! at once too; what becomes of them is in `mending.rs`.
 
 use crate::raw::Raw;
 use crate::receiving::gzip;
 use crate::server::{Answer, Place, Server, TOKEN};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Read as _;
-use std::time::Duration;
 
-const PERSON: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+pub const PERSON: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+pub const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 /// Somebody who logged in.
-struct Person<'s> {
-    server: &'s Server,
-    cookie: String,
-    proof: String,
+pub struct Person<'s> {
+    pub server: &'s Server,
+    pub cookie: String,
+    pub proof: String,
 }
 
 /// A body in the list.
 #[derive(Clone)]
-struct Body {
-    id: String,
-    at: String,
+pub struct Body {
+    pub id: String,
+    pub at: String,
 }
 
 impl<'s> Person<'s> {
-    fn log_in(server: &'s Server) -> Self {
+    pub fn log_in(server: &'s Server) -> Self {
         let answer = server.get_with(&format!("/?token={TOKEN}"), &[PERSON]);
         let set = answer.header("set-cookie").expect("a cookie");
         let cookie = set.split(';').next().expect("a value").to_owned();
@@ -45,17 +42,17 @@ impl<'s> Person<'s> {
         }
     }
 
-    fn get(&self, path: &str) -> Answer {
+    pub fn get(&self, path: &str) -> Answer {
         self.server
             .get_with(path, &[PERSON, ("cookie", &self.cookie)])
     }
 
-    fn page(&self, body: &Body) -> Answer {
+    pub fn page(&self, body: &Body) -> Answer {
         self.get(&format!("/refused?id={}&at={}", body.id, body.at))
     }
 
     /// Does something with `body`.
-    fn act(&self, what: &str, body: &Body, text: &str) -> Answer {
+    pub fn act(&self, what: &str, body: &Body, text: &str) -> Answer {
         let fields = [
             ("do", what),
             ("id", &body.id),
@@ -68,7 +65,7 @@ impl<'s> Person<'s> {
 
     /// Where an action leads to, and the page there.
     #[track_caller]
-    fn follow(&self, answer: &Answer) -> Answer {
+    pub fn follow(&self, answer: &Answer) -> Answer {
         assert_eq!(answer.status, 303, "{}", answer.text());
         let to = answer.header("location").expect("a page");
         let to = to.split('#').next().expect("an address");
@@ -77,11 +74,11 @@ impl<'s> Person<'s> {
 }
 
 #[track_caller]
-fn shows(page: &Answer, text: &str) {
+pub fn shows(page: &Answer, text: &str) {
     assert!(page.text().contains(text), "{text} in {}", page.text());
 }
 
-fn post(server: &Server, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
+pub fn post(server: &Server, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> Answer {
     let escaped = |value: &str| -> String {
         let byte = |byte: u8| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => char::from(byte).to_string(),
@@ -109,19 +106,19 @@ fn post(server: &Server, headers: &[(&str, &str)], fields: &[(&str, &str)]) -> A
     raw.answer()
 }
 
-fn api(server: &Server, query: &str) -> Value {
+pub fn api(server: &Server, query: &str) -> Value {
     let answer = server.get(&format!("/api/refused{query}"));
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.json()
 }
 
 /// The newest body.
-fn newest(server: &Server) -> Body {
+pub fn newest(server: &Server) -> Body {
     let list = api(server, "?limit=1&state=all");
     body_of(&list["items"][0])
 }
 
-fn body_of(item: &Value) -> Body {
+pub fn body_of(item: &Value) -> Body {
     let text = |name: &str| item[name].as_str().expect("a text").to_owned();
     Body {
         id: text("id"),
@@ -129,7 +126,7 @@ fn body_of(item: &Value) -> Body {
     }
 }
 
-fn states(server: &Server) -> Vec<String> {
+pub fn states(server: &Server) -> Vec<String> {
     let list = api(server, "?state=all");
     let items = list["items"].as_array().expect("a list");
     let state = |item: &Value| item["state"].as_str().expect("a state").to_owned();
@@ -137,21 +134,21 @@ fn states(server: &Server) -> Vec<String> {
 }
 
 /// The downloaded table of today.
-fn table(server: &Server) -> String {
+pub fn table(server: &Server) -> String {
     let answer = server.get("/exports/lessonly/today.csv");
     assert_eq!(answer.status, 200, "{}", answer.text());
     answer.text().to_owned()
 }
 
 /// A body that is wrong in its third line, where one before was right.
-fn wrong_in_its_third_line(server: &Server) -> Body {
+pub fn wrong_in_its_third_line(server: &Server) -> Body {
     assert_eq!(server.post("{\"name\":\"Ann\"}").status, 200);
     let wrong = "{\n \"name\": \"Bob\",\n \"size\": big\n}";
     assert_eq!(server.post(wrong).status, 400);
     newest(server)
 }
 
-const RIGHT: &str = "{\r\n \"name\": \"Bob\",\r\n \"size\": \"=big\"\r\n}";
+pub const RIGHT: &str = "{\r\n \"name\": \"Bob\",\r\n \"size\": \"=big\"\r\n}";
 
 #[test]
 fn the_place_of_the_fault_is_marked_in_the_text() {
@@ -190,73 +187,6 @@ fn the_place_of_the_fault_is_marked_in_the_text() {
     assert_eq!(same.status, 422);
     assert_eq!(place.read_all("rejected", ".jsonl").lines().count(), 1);
     assert_eq!(states(&server), ["waiting"]);
-}
-
-#[test]
-fn a_preview_shows_the_row_and_stores_nothing() {
-    let place = Place::new();
-    let server = place.start();
-    let body = wrong_in_its_third_line(&server);
-    let person = Person::log_in(&server);
-    let before = table(&server);
-    let preview = person.act("preview", &body, RIGHT);
-    assert_eq!(preview.status, 200);
-    shows(&preview, "It would make 1 row<");
-    shows(&preview, "None of it is stored yet.");
-    shows(&preview, "<bdi>name</bdi></th><td><bdi>Bob</bdi>");
-    shows(
-        &preview,
-        "<bdi>size</bdi> <small>new column</small></th><td><bdi>=big</bdi>",
-    );
-    assert_eq!(table(&server), before);
-    assert_eq!(states(&server), ["waiting"]);
-    // The id that it shows is the one that it gets.
-    let (_, rest) = preview
-        .text()
-        .split_once("event_id</th><td><code>")
-        .expect("an id");
-    let id = rest.split('<').next().expect("an id");
-    assert_eq!(person.act("deliver", &body, RIGHT).status, 303);
-    assert!(table(&server).contains(id));
-}
-
-#[test]
-fn a_corrected_body_becomes_a_row_once() {
-    let place = Place::new();
-    let mut server = place.start();
-    let body = wrong_in_its_third_line(&server);
-    {
-        let person = Person::log_in(&server);
-        let page = person.follow(&person.act("deliver", &body, RIGHT));
-        shows(&page, "<strong>Stored.</strong>");
-        let after = table(&server);
-        assert!(
-            after.lines().nth(2).expect("a row").contains(",Bob,"),
-            "{after}"
-        );
-        assert!(after.ends_with(",'=big\n"), "{after}");
-        // Twice is a duplicate, and looks like one before.
-        let preview = person.act("preview", &body, RIGHT);
-        shows(&preview, "All of it is stored already");
-        shows(&preview, "Row 1: duplicate");
-        let page = person.follow(&person.act("deliver", &body, RIGHT));
-        shows(&page, "<strong>Duplicate.</strong>");
-        assert_eq!(table(&server), after);
-        let item = &api(&server, "")["items"][0];
-        assert_eq!(
-            (&item["state"], &item["events"]),
-            (&"delivered".into(), &1.into())
-        );
-        let event = item["event_ids"][0].as_str().expect("an id");
-        assert!(after.contains(event));
-        shows(&page, event);
-        assert_eq!(api(&server, "")["waiting"], 0);
-    }
-    assert!(server.stop().success());
-    let server = place.start();
-    assert_eq!(states(&server), ["delivered"]);
-    let page = Person::log_in(&server).page(&body);
-    shows(&page, "<strong>Delivered again</strong>");
 }
 
 #[test]
@@ -534,93 +464,7 @@ fn without_a_session_it_can_be_read_and_not_changed() {
 }
 
 /// Killed between the journal's sync and the note it would show as waiting: delivered once more it is a duplicate.
-#[test]
-fn killed_before_the_note_it_is_a_duplicate() {
-    let place = Place::new();
-    let mut server = place.start();
-    assert_eq!(server.post("[{\"a\":1},{\"a\":2},]").status, 400);
-    let body = newest(&server);
-    let right = "[{\"a\":1},{\"a\":2}]";
-    let stored = Person::log_in(&server).act("deliver", &body, right);
-    assert_eq!(stored.status, 303);
-    let before = table(&server);
-    server.kill();
-    // As if the note had not been written.
-    std::fs::remove_file(place.output().join("state/refused.json")).expect("notes");
-    let server = place.start();
-    assert_eq!(states(&server), ["waiting"]);
-    let person = Person::log_in(&server);
-    let page = person.follow(&person.act("deliver", &body, right));
-    shows(&page, "<strong>Duplicate.</strong>");
-    assert_eq!(table(&server), before);
-    assert_eq!(states(&server), ["delivered"]);
-    assert_eq!(api(&server, "")["items"][0]["events"], 2);
-    // Twins and new ones are told apart.
-    let preview = person.act("preview", &body, "[{\"a\":1},{\"b\":1},{\"b\":1}]");
-    shows(&preview, "2 of them are duplicates");
-    let partly = person.act("deliver", &body, "[{\"a\":1},{\"b\":1},{\"b\":1}]");
-    assert!(
-        partly
-            .header("location")
-            .expect("a page")
-            .contains("told=partly")
-    );
-}
-
-#[test]
-fn two_people_with_one_correction_make_one_row() {
-    let place = Place::new();
-    let server = place.start();
-    assert_eq!(server.post("{\"a\":1").status, 400);
-    let body = newest(&server);
-    let told: Vec<String> = std::thread::scope(|scope| {
-        let one = || {
-            let person = Person::log_in(&server);
-            let answer = person.act("deliver", &body, "{\"a\":1}");
-            let to = answer.header("location").expect("a page").to_owned();
-            to.split("told=").nth(1).expect("a word").to_owned()
-        };
-        let people: Vec<_> = (0..8).map(|_| scope.spawn(one)).collect();
-        people
-            .into_iter()
-            .map(|one| one.join().expect("an answer"))
-            .collect()
-    });
-    assert_eq!(
-        told.iter().filter(|told| *told == "stored#outcome").count(),
-        1,
-        "{told:?}"
-    );
-    assert_eq!(table(&server).lines().count(), 2);
-    assert_eq!(api(&server, "")["items"][0]["events"], 1);
-}
-
 /// Where the disk does not take the note, what is stored is told as stored.
-#[test]
-fn what_cannot_be_noted_is_told() {
-    let place = Place::new();
-    let server = place.start();
-    assert_eq!(server.post("{\"a\":1").status, 400);
-    let body = newest(&server);
-    let person = Person::log_in(&server);
-    // Nothing can be renamed over a folder.
-    let notes = place.output().join("state/refused.json");
-    std::fs::create_dir_all(notes.join("x")).expect("a folder");
-    let stored = person.act("deliver", &body, "{\"a\":1}");
-    assert_eq!(stored.status, 200);
-    shows(
-        &stored,
-        "<strong>Stored.</strong> But rowhook could not take note",
-    );
-    assert_eq!(states(&server), ["waiting"]);
-    let dismissed = person.follow(&person.act("dismiss", &body, ""));
-    shows(&dismissed, "<strong>Not noted.</strong>");
-    std::fs::remove_dir_all(&notes).expect("a folder");
-    let page = person.follow(&person.act("deliver", &body, "{\"a\":1}"));
-    shows(&page, "<strong>Duplicate.</strong>");
-    assert_eq!(states(&server), ["delivered"]);
-}
-
 #[test]
 fn a_source_that_is_gone_takes_nothing_and_a_file_that_was_moved_is_told() {
     let place = Place::new();
@@ -654,165 +498,44 @@ fn a_source_that_is_gone_takes_nothing_and_a_file_that_was_moved_is_told() {
     shows(&list, "<strong>Not there any more.</strong>");
 }
 
-#[test]
-fn large_bodies_with_long_lines_are_shown_around_the_fault_and_delivered() {
-    let place = Place::new();
-    let server = place.start();
-    let values: Vec<String> = (0..9)
-        .map(|nth| format!("\"v{nth}\":\"{}\"", "é<".repeat(34_000)))
-        .collect();
-    let wrong = format!("{{{},\"last\":\"x\"\n\"more\":1}}", values.join(","));
-    assert!((900_000..1 << 20).contains(&wrong.len()));
-    assert_eq!(server.post(&wrong).status, 400);
-    let body = newest(&server);
-    let person = Person::log_in(&server);
-    let list = person.get("/refused");
-    assert!(list.text().len() < 20_000, "{}", list.text().len());
-    shows(&list, "<strong>Line 2, column 1:</strong>");
-    let right = wrong.replace('\n', ",");
-    let preview = person.act("preview", &body, &right);
-    assert_eq!(preview.status, 200);
-    shows(&preview, "<span class=\"dim\">… and more</span>");
-    let page = person.follow(&person.act("deliver", &body, &right));
-    shows(&page, "<strong>Stored.</strong>");
-    assert!(table(&server).ends_with(",x,1\n"));
-    // No delivery could be as large.
-    let large = format!("{{\"a\":\"{}\"}}", "x".repeat(1 << 20));
-    let refused = person.act("deliver", &body, &large);
-    assert_eq!(refused.status, 413);
-    shows(&refused, "limits.body_bytes_max");
-    let endless = format!("{{\"a\":\"{}\"}}", "x".repeat(4 << 20));
-    assert_eq!(person.act("deliver", &body, &endless).status, 413);
-}
-
-#[test]
-fn forms_and_bodies_that_would_be_taken_now() {
-    let place = Place::new();
-    let mut server = place.start_with("limits.depth_max = 2");
-    let deep = "{\"a\": {\"b\":{}}, \"c\": 1}";
-    assert_eq!(server.post(deep).status, 422);
-    assert_eq!(
-        server
-            .post_to("lessonly", b"payload=%7B1%7D", &[FORM])
-            .status,
-        400
-    );
-    assert!(server.stop().success());
-    let server = place.start();
-    let person = Person::log_in(&server);
-    let list = person.get("/refused");
-    let text = list.text();
-    assert!(
-        text.contains(
-            "<strong>Line 1, column 2 of the field <code>payload</code>, decoded:</strong>"
-        ),
-        "{text}"
-    );
-    assert!(text.contains("As it is, it would be taken now."), "{text}");
-    assert!(text.contains("the limit is 2 (limits.depth_max)"), "{text}");
-    let items = api(&server, "");
-    let (form, json) = (body_of(&items["items"][0]), body_of(&items["items"][1]));
-    let stored = person.act("deliver", &json, deep);
-    assert!(
-        stored
-            .header("location")
-            .expect("a page")
-            .contains("told=stored")
-    );
-    let stored = person.act("deliver", &form, "payload=%7B%22c%22:2%7D");
-    assert!(
-        stored
-            .header("location")
-            .expect("a page")
-            .contains("told=stored")
-    );
-    let csv = table(&server);
-    let rows: BTreeSet<&str> = csv
-        .lines()
-        .skip(1)
-        .filter_map(|row| row.rsplit(',').next())
-        .collect();
-    assert_eq!(rows, BTreeSet::from(["1", "2"]), "{csv}");
-    // The same by its sender is the same.
-    let again = server.post(deep);
-    shows(&again, "duplicate");
-}
-
 /// A text with a control character is right once that is written so that it can be seen, which the page does by itself.
+/// Killed at any moment of a delivery: it is stored or it is not, and once more makes it one row.
+
 #[test]
-fn what_the_text_area_shows_is_what_is_delivered() {
+fn all_that_wait_are_dismissed_at_once() {
     let place = Place::new();
     let server = place.start();
-    assert_eq!(server.post("{\"a\":\"x\u{1}\u{202e}y\"}").status, 400);
-    let body = newest(&server);
+    for nth in 0..23 {
+        assert_eq!(server.post(&format!("{{\"a\":{nth}")).status, 400);
+    }
     let person = Person::log_in(&server);
-    let text = "{\"a\":\"x\\u0001\\u202ey\"}";
-    shows(
-        &person.page(&body),
-        &format!("{}</textarea>", text.replace('"', "&#34;")),
-    );
-    let page = person.follow(&person.act("deliver", &body, text));
-    shows(&page, "<strong>Stored.</strong>");
-    assert!(table(&server).contains("x\u{1}\u{202e}y"));
-    // An address alone says nothing of what was done.
-    assert_eq!(server.post("{").status, 400);
-    let other = newest(&server);
-    for told in ["stored", "duplicate", "dismissed"] {
-        let page = person.get(&format!(
-            "/refused?id={}&at={}&told={told}",
-            other.id, other.at
-        ));
-        assert!(!page.text().contains("role=\"status\""), "{told}");
-    }
-}
-
-/// Killed at any moment of a delivery: it is stored or it is not, and once more makes it one row.
-#[test]
-fn killed_while_it_delivers_it_makes_one_row_of_each() {
-    let place = Place::new();
-    let mut noted = 0;
-    for round in 0..8_u64 {
-        let mut server = place.start();
-        assert_eq!(server.post(&format!("{{\"round\":{round}")).status, 400);
-        let body = newest(&server);
-        let right = format!("{{\"round\":{round}}}");
-        let url = server.url.clone();
-        let (cookie, form) = {
-            let person = Person::log_in(&server);
-            let text = format!("%7B%22round%22%3A{round}%7D");
-            let Body { id, at } = &body;
-            let form = format!(
-                "do=deliver&id={id}&at={at}&proof={}&text={text}",
-                person.proof
-            );
-            (person.cookie, form)
-        };
-        let addr = url.strip_prefix("http://").expect("an address");
-        let mut stream = std::net::TcpStream::connect(addr).expect("a connection");
-        let sent = std::thread::spawn(move || {
-            let head = format!(
-                "POST /refused HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nContent-Type: \
-                 application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
-                form.len()
-            );
-            let _ = std::io::Write::write_all(&mut stream, head.as_bytes());
-            let mut answer = String::new();
-            let _ = stream.read_to_string(&mut answer);
-            answer.contains("303 See Other")
-        });
-        std::thread::sleep(Duration::from_millis(round * 2));
-        server.kill();
-        let answered = sent.join().expect("an answer");
-        let server = place.start();
-        let state = states(&server).remove(0);
-        // What was told is so.
-        assert!(!answered || state == "delivered", "{round}");
-        noted += usize::from(state == "delivered");
-        let person = Person::log_in(&server);
-        assert_eq!(person.act("deliver", &body, &right).status, 303);
-        assert_eq!(states(&server)[0], "delivered");
-        let wanted = usize::try_from(round).expect("a number") + 2;
-        assert_eq!(table(&server).lines().count(), wanted);
-    }
-    println!("{noted} of 8 were noted at the kill");
+    let delivered = newest(&server);
+    let answer = person.act("deliver", &delivered, "{\"a\":22}");
+    assert_eq!(answer.status, 303);
+    let page = person.get("/refused");
+    shows(&page, "Dismiss all 19 on this page that wait");
+    let each = |page: &Answer| -> Vec<String> {
+        let found = page.text().split("name=\"each\" value=\"").skip(1);
+        let end = |text: &str| text.split('"').next().expect("an end").to_owned();
+        found.map(end).collect()
+    };
+    let all = each(&page);
+    let send = |proof: &str, each: &[String]| {
+        let mut fields = vec![("do", "dismiss-all"), ("proof", proof), ("state", "")];
+        fields.extend(each.iter().map(|each| ("each", each.as_str())));
+        fields.push(("each", "no such body"));
+        post(&server, &[("Cookie", &person.cookie)], &fields)
+    };
+    assert_eq!(send("", &all).status, 403);
+    let page = person.follow(&send(&person.proof, &all));
+    shows(&page, "<strong>Dismissed.</strong>");
+    shows(&page, "Dismiss all 3 on this page that wait");
+    // No more at once than are on a page, and nothing of what was delivered.
+    let mut more = each(&page);
+    more.push(format!("{}.{}", delivered.id, delivered.at));
+    let page = person.follow(&send(&person.proof, &more));
+    shows(&page, "Nothing waits.");
+    let states = states(&server);
+    let count = |state: &str| states.iter().filter(|is| *is == state).count();
+    assert_eq!((count("dismissed"), count("delivered")), (22, 1));
 }

@@ -21,6 +21,19 @@ struct LoginPage {
     made: bool,
 }
 
+/// What somebody gets whose session ended while a form was open: what stands in it is not to be lost.
+#[derive(Template)]
+#[template(path = "over.html", config = "src/http/dashboard/askama.toml")]
+struct OverPage {
+    frame: Frame,
+}
+
+/// The page that says how to go on with a form whose session is over.
+pub(super) fn over(engine: &Engine) -> HttpResponse {
+    let frame = Frame::of(engine, None, "login");
+    page(StatusCode::UNAUTHORIZED, &OverPage { frame })
+}
+
 /// What the form sends.
 #[derive(Deserialize)]
 pub struct Login {

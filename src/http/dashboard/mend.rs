@@ -4,13 +4,13 @@
 
 use super::card::Fault;
 use super::posted::Posted;
-use super::refused::{CellShown, LINES, Outcome, Preview, RowShown, Told, editable, one};
-use super::see;
+use super::refused::{CellShown, LINES, Outcome, PAGE, Preview, RowShown, Told, editable, one};
 use super::shown::{Excerpt, Shown};
+use super::{is_person, login, see};
 use crate::config::{Identity, Source};
 use crate::engine::Engine;
 use crate::event::{Id, Timestamp};
-use crate::http::aside::aside;
+use crate::http::aside::{Undone, aside};
 use crate::http::cookies;
 use crate::http::direct::Hooks;
 use crate::http::hooks::{self, NotHandedOver, Stored};
@@ -38,17 +38,27 @@ pub async fn post(
     engine: web::Data<Engine>,
 ) -> HttpResponse {
     // Without a session nothing is read.
-    if cookies::session(&request, &engine).is_none() {
-        return Problem::ReadUnauthorized.respond();
+    let Some(session) = cookies::session(&request, &engine) else {
+        return if is_person(&request) {
+            login::over(&engine)
+        } else {
+            Problem::ReadUnauthorized.respond()
+        };
+    };
+    if let Err(problem) = cookies::from_here(&request) {
+        return problem.respond();
     }
     let posted = match Posted::read(payload, &engine).await {
         Ok(posted) => posted,
         Err(problem) => return problem.respond(),
     };
-    let session = match cookies::form_of(&request, &engine, posted.get("proof")) {
-        Ok(session) => session,
-        Err(problem) => return problem.respond(),
-    };
+    let proven = cookies::form_of(&request, &engine, posted.get("proof"));
+    if posted.get("do") == "dismiss-all" {
+        return match proven {
+            Ok(_) => dismiss_all(&engine, &posted).await,
+            Err(problem) => problem.respond(),
+        };
+    }
     let Some((id, place)) = named(|name| posted.get(name).to_owned()) else {
         return see("refused?told=gone").finish();
     };
@@ -57,6 +67,27 @@ pub async fn post(
         Err(Problem::NoSuchBody) => return see("refused?told=gone").finish(),
         Err(problem) => return problem.respond(),
     };
+    match proven {
+        Ok(_) => {}
+        // The page is of a session before this one: its text is not to be lost, and nothing is done with it.
+        Err(problem @ Problem::Form) if is_person(&request) => {
+            let told = Told {
+                good: false,
+                title: "Nothing was done yet.",
+                text: "You have logged in since this page was opened. Look at it once more, and press the button again."
+                    .into(),
+            };
+            let outcome = Outcome {
+                told: Some(told),
+                ..Outcome::default()
+            };
+            let text = posted.get("text").replace("\r\n", "\n");
+            let text = Some(text).filter(|text| !text.is_empty());
+            let (status, _) = problem.for_person();
+            return one(&engine, Some(&session), &found, text, outcome, status);
+        }
+        Err(problem) => return problem.respond(),
+    }
     match posted.get("do") {
         "dismiss" => note(&engine, &posted, &found, "dismissed").await,
         "back" => note(&engine, &posted, &found, "back").await,
@@ -92,20 +123,58 @@ async fn note(
     let writing = engine.clone();
     let written = aside(move || match what {
         "back" => writing.rejects.put_back(id),
-        _ => writing.rejects.dismiss(id, Timestamp::now()),
+        _ => writing.rejects.dismiss(&[id], Timestamp::now()),
     });
-    let told = match written.await {
-        Ok(Ok(())) => what,
-        Ok(Err(error)) => {
-            tracing::error!(%error, "what became of a refused body could not be noted");
-            "unwritten"
-        }
-        Err(_) => return Problem::Internal.respond(),
+    let told = match said(written.await, what) {
+        Ok(told) => told,
+        Err(problem) => return problem.respond(),
     };
     if posted.get("list").is_empty() {
         return see(&address(id, found.place, told)).finish();
     }
-    // The same part of the list, as far as it is one.
+    to_list(posted, told)
+}
+
+/// Dismisses all bodies that the form names, and goes back to the list.
+async fn dismiss_all(engine: &web::Data<Engine>, posted: &Posted) -> HttpResponse {
+    let all = posted.all("each", PAGE).filter_map(|each| {
+        let (id, at) = each.split_once('.')?;
+        named(|name| if name == "id" { id } else { at }.to_owned())
+    });
+    let mut ids = Vec::new();
+    for (id, place) in all {
+        match bodies::find(engine, id, place).await {
+            Ok(found) => ids.push(found.kept.id),
+            // It was moved away meanwhile.
+            Err(Problem::NoSuchBody) => {}
+            Err(problem) => return problem.respond(),
+        }
+    }
+    let writing = engine.clone();
+    let written = aside(move || writing.rejects.dismiss(&ids, Timestamp::now())).await;
+    match said(written, "dismissed-all") {
+        Ok(told) => to_list(posted, told),
+        Err(problem) => problem.respond(),
+    }
+}
+
+/// What is told once something was noted, or could not be.
+fn said(
+    written: Result<io::Result<()>, Undone>,
+    what: &'static str,
+) -> Result<&'static str, Problem> {
+    match written {
+        Ok(Ok(())) => Ok(what),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "what became of a refused body could not be noted");
+            Ok("unwritten")
+        }
+        Err(Undone) => Err(Problem::Internal),
+    }
+}
+
+/// Goes to the same part of the list, as far as it is one.
+fn to_list(posted: &Posted, told: &str) -> HttpResponse {
     let mut list = format!("refused?told={told}");
     let query: Vec<_> = ["source", "state", "before"]
         .map(|name| (name.to_owned(), posted.get(name).to_owned()))

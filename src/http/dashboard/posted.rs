@@ -51,6 +51,12 @@ impl Posted {
         })
     }
 
+    /// All fields of that name, at most so many.
+    pub fn all(&self, name: &str, count_max: usize) -> impl Iterator<Item = &str> {
+        let found = self.fields.iter().filter(move |(given, _)| given == name);
+        found.map(|(_, value)| value.as_str()).take(count_max)
+    }
+
     pub fn get(&self, name: &str) -> &str {
         let found = self.fields.iter().find(|(given, _)| given == name);
         found.map_or("", |(_, value)| value.as_str())

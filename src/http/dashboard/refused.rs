@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use std::io;
 
 /// Bodies on a page.
-const PAGE: usize = 20;
+pub(super) const PAGE: usize = 20;
 /// Lines that are shown around a fault, in the list and where it is corrected.
 const LINES_LISTED: usize = 2;
 pub(super) const LINES: usize = 5;
@@ -138,6 +138,12 @@ impl ListPage {
 
     fn is_state(&self, name: &str) -> &'static str {
         if self.state == name { " selected" } else { "" }
+    }
+
+    /// Those on this page that wait.
+    fn waiting_cards(&self) -> Vec<&Card> {
+        let waits = |card: &&Card| !card.is_delivered() && !card.is_dismissed();
+        self.cards.iter().filter(waits).collect()
     }
 
     /// The address of those that follow `next`.
@@ -337,6 +343,11 @@ fn told(name: &str) -> Option<Told> {
             true,
             "Dismissed.",
             "It is in the list of those that were dismissed, and can be put back from there.",
+        ),
+        "dismissed-all" => (
+            true,
+            "Dismissed.",
+            "They are in the list of those that were dismissed, and can be put back from there.",
         ),
         "back" => (true, "Put back.", "It waits again."),
         "gone" => (

@@ -53,6 +53,30 @@ export default async function (world) {
     world.match(await visit.text("#outcome"), /duplicate/i, "the outcome");
   });
 
+  await world.step("a session that ends meanwhile costs nobody what they wrote", async () => {
+    visit.expect(/status 40[13]: .*\/refused$/, /console error: .*40[13]/, /another window/);
+    const text = '{"user": {"name": "Ben"}}';
+    await page.getByLabel("The body").fill(text);
+    await visit.context.clearCookies();
+    await page.getByRole("button", { name: "Deliver" }).click();
+    world.match(await visit.text("[role=alert]"), /^Nothing was changed\./, "what it says");
+    await visit.accessible("a session that is over");
+    const [other] = await Promise.all([visit.context.waitForEvent("page"), page.getByRole("link", { name: /^Log in/ }).click()]);
+    await other.getByLabel("Read token").fill(world.token);
+    await other.getByRole("button", { name: "Log in" }).click();
+    await other.waitForURL(`${world.url}/`);
+    await other.close();
+    await page.reload();
+    world.match(await visit.text("#outcome"), /^Nothing was done yet\./, "what it says");
+    world.equal(await page.getByLabel("The body").inputValue(), text, "the text");
+    const rows = async () => (await (await world.get("api/rows?source=lessonly")).json()).rows.length;
+    world.equal(await rows(), 1, "rows that were stored");
+    await page.getByRole("button", { name: "Deliver" }).click();
+    world.match(await visit.text("#outcome"), /^Stored/, "the outcome");
+    world.equal(await rows(), 2, "rows that were stored");
+    visit.expect();
+  });
+
   await world.step("the other is dismissed, and put back", async () => {
     await visit.go("refused?state=waiting");
     world.equal(await visit.count("article"), 1, "bodies that wait");
