@@ -85,6 +85,11 @@ fn rows_come_and_are_found() {
 }
 
 #[test]
+fn a_thousand_columns() {
+    play("wide", &Stage::new(PLAIN));
+}
+
+#[test]
 fn what_was_refused_is_corrected_and_delivered() {
     play("refused", &Stage::new(PLAIN));
 }

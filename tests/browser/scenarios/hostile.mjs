@@ -53,11 +53,13 @@ export default async function (world) {
       for (const path of await visit.pages()) {
         await visit.go(path);
         await harmless(world, visit, path);
+        await visit.picture(`hostile-${width}-${path.replaceAll(/\W/g, "") || "overview"}`);
         // And where the page leads to from there, but for downloads.
-        for (const href of (await visit.further()).slice(0, 40)) {
+        for (const [nth, href] of (await visit.further()).slice(0, 40).entries()) {
           await visit.go(new URL(href, `${world.url}/${path}`).href);
           if ((await page.locator("main").count()) > 0) {
             await harmless(world, visit, href);
+            await visit.picture(`hostile-${width}-${path.replaceAll(/\W/g, "")}-${nth}`);
           }
         }
       }
