@@ -105,6 +105,7 @@ pub(super) fn ask(
         day,
         wanted: Wanted {
             before,
+            after: None,
             limit: limit
                 .ok_or_else(|| Problem::Parameter(format!("`limit` is 1 to {LIMIT_MAX}")))?,
             text: get("find").unwrap_or_default().to_owned(),
@@ -312,7 +313,7 @@ impl Drop for Watcher {
     }
 }
 
-/// `GET /api/rows/live`: rows of today that come behind the place `after`. Where places are not what they were, as after a
+/// `GET /api/rows/live`: rows of today that come behind the place `after`, those that hold what is looked for. Where places are not what they were, as after a
 /// new column or at midnight, it says `anew` and ends.
 pub async fn live(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let begun = async {
@@ -333,7 +334,12 @@ pub async fn live(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         Ok(Live {
             source: ask.source,
             day: engine.today(),
-            after: place_of(&after)?,
+            wanted: Wanted {
+                before: None,
+                after: Some(place_of(&after)?),
+                limit: LIVE_ROWS,
+                ..ask.wanted
+            },
             columns: columns.ok_or_else(|| {
                 let why = "`width` is missing: how many columns the rows had";
                 Problem::Parameter(why.to_owned())
@@ -358,7 +364,8 @@ struct Live {
     engine: web::Data<Engine>,
     source: SourceName,
     day: Day,
-    after: Place,
+    /// What is looked for, behind what was told already.
+    wanted: Wanted,
     columns: usize,
     _watcher: Watcher,
 }
@@ -409,25 +416,22 @@ impl Live {
         let ask = RowsAsk {
             source: self.source.clone(),
             day: DayName::Day(self.day),
-            wanted: Wanted {
-                limit: LIVE_ROWS,
-                ..Wanted::default()
-            },
+            wanted: self.wanted.clone(),
         };
         // What cannot be read now can be read later.
-        let Ok(Rows { mut found, .. }) = rows(&self.engine, &ask).await else {
+        let Ok(Rows { found, .. }) = rows(&self.engine, &ask).await else {
             return Some(None);
         };
         let end = found.end?;
-        if found.columns.len() != self.columns || end < self.after {
+        let after = self.wanted.after;
+        if found.columns.len() != self.columns || Some(end) < after {
             return None;
         }
-        found.rows.retain(|row| row.place >= self.after);
+        self.wanted.after = Some(end);
         if found.rows.is_empty() {
             return Some(None);
         }
-        let skipped = found.rows.len() == LIVE_ROWS && found.rows.last()?.place > self.after;
-        self.after = end;
+        let skipped = found.earlier > after;
         let at = Timestamp::now();
         let data = json!({"at": at, "rows": found.rows, "skipped": skipped, "end": end});
         Some(Some(format!("id: {end}\ndata: {data}\n\n").into()))

@@ -42,6 +42,8 @@ pub struct DayFile {
 pub struct Wanted {
     /// Those before this place; the newest without one.
     pub before: Option<Place>,
+    /// None before this one.
+    pub after: Option<Place>,
     /// So many at most.
     pub limit: usize,
     /// A text that any of their cells holds, large and small letters of ASCII being the same.
@@ -178,6 +180,9 @@ pub fn newest(disk: &SharedDisk, files: &[DayFile], wanted: &Wanted) -> io::Resu
         let filter = Filter::of(wanted, &opened.columns);
         let mut rows = Backwards::new(&opened, end);
         while let Some((at, row)) = rows.step()? {
+            if wanted.after > Some(Place { part, at }) {
+                return Ok(found);
+            }
             looked += row.len() as u64;
             if filter.as_ref().is_some_and(|filter| filter.takes(row)) {
                 bytes += row.len();
@@ -515,6 +520,20 @@ mod tests {
             assert_eq!(row.cells, [n.to_string(), "\"\n, ".repeat(n % 97)]);
         }
         assert_eq!((found.rows.len(), found.earlier), (6_000, None));
+        // No row before a place, whether it is one of a row or in the middle of one.
+        let place = found.rows[10].place;
+        for (at, count) in [(place.at, 11), (place.at + 1, 10), (place.at - 1, 11)] {
+            let after = Some(Place { at, ..place });
+            let wanted = |limit| Wanted {
+                after,
+                ..wanted(limit)
+            };
+            let some = newest(&disk(), &files, &wanted(100)).unwrap();
+            assert_eq!((some.rows.len(), some.earlier), (count, None));
+            let less = newest(&disk(), &files, &wanted(10)).unwrap();
+            assert_eq!(less.rows.len(), 10);
+            assert_eq!(less.earlier, Some(found.rows[9].place));
+        }
     }
 
     /// Rows longer than what is read at a time, and files that somebody changed.

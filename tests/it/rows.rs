@@ -232,6 +232,39 @@ fn rows_come_while_somebody_looks_and_after_a_lost_connection() {
 }
 
 #[test]
+fn only_what_is_looked_for_comes() {
+    let place = Place::new();
+    let server = place.start();
+    let send = |n: u32, name: &str| {
+        let body = format!("{{\"n\":{n},\"name\":\"{name}\"}}");
+        assert_eq!(server.post(&body).status, 200);
+    };
+    send(0, "Ann");
+    let found = rows(&server, "");
+    let width = found["columns"].as_array().expect("columns").len();
+    let end = found["end"].as_str().expect("a place");
+    let query = format!("&width={width}&after={end}&find=ann&cell.n=1");
+    let mut events = Events::open(&server, &query, "");
+    for (n, name) in [
+        (1, "Ben"),
+        (2, "Ann"),
+        (10, "ANNA"),
+        (3, "Ann"),
+        (21, "Joanne"),
+    ] {
+        send(n, name);
+    }
+    let mut came = Vec::new();
+    while came.len() < 2 {
+        let (_, data) = events.next();
+        let mut rows = data["rows"].as_array().expect("rows").clone();
+        rows.reverse();
+        came.extend(rows.iter().map(|row| row["cells"][width - 2].clone()));
+    }
+    assert_eq!(came, ["10", "21"]);
+}
+
+#[test]
 fn so_many_may_look_and_no_more() {
     let place = Place::new();
     let server = place.start();
@@ -282,12 +315,14 @@ fn the_page_shows_what_was_asked_for() {
     let page = server.get("/rows");
     let html = page.text();
     assert!(html.contains("Columns: 4 of 18 are shown"), "{html}");
-    assert!(html.contains("data-live=\"api/rows/live?source=lessonly&amp;width=18&amp;after=1-"));
+    let live = "data-live=\"api/rows/live?source=lessonly&#38;width=18&#38;after=1-";
+    assert!(html.contains(live), "{html}");
     let page = server.get("/rows?source=lessonly&date=today&show=name&show=n&find=%3C%2Fb%3E+7");
     let html = page.text();
     assert_eq!(html.matches("<tr><td>").count(), 1, "{html}");
     assert!(html.contains("<bdi>&#60;b&#62;Ann&#60;/b&#62; 7</bdi>"));
-    assert!(!html.contains("data-live") && !html.contains("<b>"));
+    assert!(html.contains(live) && html.contains("&#38;find=%3C%2Fb%3E%207\""));
+    assert!(!html.contains("<b>"));
     let page = server.get("/rows?column=n&holds=29&show=n");
     assert!(page.text().contains("<td><bdi>29</bdi></td>"));
     let page = server.get("/rows?limit=20&show=n");

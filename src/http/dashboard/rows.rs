@@ -6,12 +6,13 @@ use crate::engine::Engine;
 use crate::event::{Day, SourceName};
 use crate::http::problem::Problem;
 use crate::http::query_of;
-use crate::http::rows::{self, CELL, Rows, Whole};
+use crate::http::rows::{self, CELL, Rows, RowsAsk, Whole};
 use crate::read::window::{FoundRow, Place};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt::{Display, Write as _};
 
 /// So many columns are shown where none is chosen: the first in which anything stands.
 const COLUMNS: usize = 12;
@@ -36,8 +37,8 @@ struct RowsPage {
     /// The query without a place.
     query: String,
     earlier: Option<Place>,
-    /// Where rows that come belong, if these are the newest, and all of them.
-    live: Option<Place>,
+    /// The address that tells of rows that come, if these are the newest.
+    live: Option<String>,
 }
 
 /// A column.
@@ -168,15 +169,15 @@ pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         place: row.place,
         cells: cells(row, &choices),
     });
-    let is_all = ask.wanted.text.is_empty() && ask.wanted.cells.is_empty();
-    let is_live = is_open && is_all && ask.wanted.before.is_none();
+    let is_live = is_open && ask.wanted.before.is_none();
     let start = Place { part: 1, at: 0 };
+    let live = || live(&ask, found.columns.len(), found.end.unwrap_or(start));
     let rows = RowsPage {
         frame: Frame::of(&engine, session.as_ref(), "rows"),
         lines: lines.collect(),
         query: without_place(&query),
         earlier: found.earlier,
-        live: is_live.then_some(found.end.unwrap_or(start)),
+        live: is_live.then(live),
         find: ask.wanted.text,
         holds: cell.1,
         source: ask.source,
@@ -199,11 +200,33 @@ fn cells(row: &FoundRow, choices: &[Choice]) -> Vec<String> {
         .collect()
 }
 
+/// The address that tells of rows like these that come behind `after`.
+fn live(ask: &RowsAsk, width: usize, after: Place) -> String {
+    let mut address = format!(
+        "api/rows/live?source={}&width={width}&after={after}",
+        ask.source
+    );
+    let cells = ask.wanted.cells.iter();
+    let cells = cells.map(|(column, text)| (format!("{CELL}{column}"), text));
+    for (name, text) in [("find".to_owned(), &ask.wanted.text)]
+        .into_iter()
+        .chain(cells)
+    {
+        if !text.is_empty() {
+            let _ = write!(address, "&{}={}", encode(&name), encode(text));
+        }
+    }
+    address
+}
+
+fn encode(text: &str) -> impl Display {
+    utf8_percent_encode(text, NON_ALPHANUMERIC)
+}
+
 fn without_place(query: &[(String, String)]) -> String {
     let kept = query
         .iter()
         .filter(|(name, value)| !value.is_empty() && name != "before" && !name.starts_with(CELL));
-    let encode = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
     let pairs = kept.map(|(name, value)| format!("{}={}&", encode(name), encode(value)));
     pairs.collect()
 }

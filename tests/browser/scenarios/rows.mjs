@@ -69,6 +69,10 @@ export default async function (world) {
     await page.getByLabel("Find a text").fill("learner 12");
     await page.getByRole("button", { name: "Show" }).click();
     world.equal(await visit.count("#rows tbody tr"), 11, "Learner 12 and 120 to 129");
+    await world.deliver({ user: { name: "Learner 13" } });
+    await world.deliver({ user: { name: "Learner 1234" } });
+    await world.until(() => visit.text(FIRST), (row) => row.includes("Learner 1234"), "one that comes meanwhile");
+    world.equal(await visit.count("#rows tbody tr"), 12, "and none of another name");
     await page.getByLabel("Find a text").fill("");
     await page.getByLabel("In the column").selectOption("user.name");
     await page.getByLabel("stands").fill("wider");
@@ -95,6 +99,6 @@ export default async function (world) {
       }
       await next.click();
     }
-    world.equal(seen.size, 130, "all of them");
+    world.equal(seen.size, 131, "all of them");
   });
 }
