@@ -1,6 +1,6 @@
 //! The pages as a person has them: Chromium opens what the real program gives,
 //! without a screen, and a script does what a person would. Run it with
-//! `cargo test --features faults --test browser`; it needs chromium, node, and
+//! `cargo test --test browser`; it needs chromium, node, and
 //! what `tests/all.sh` installs into `target/tools/browser`.
 //!
 //! `ROWHOOK_SCREENSHOTS=FOLDER` keeps a picture of each page.

@@ -1,5 +1,5 @@
 //! What needs more than cargo: root, strace, mount, mkfs.ext4, libfaketime. Run it with
-//! `cargo test --features faults --test faults`; each test says what it misses.
+//! `cargo test --test faults`; each test says what it misses.
 
 #[path = "../it/after.rs"]
 mod after;

@@ -1,5 +1,5 @@
 //! What people see: `LibreOffice` opens what the real program gives, without a screen. Run it with
-//! `cargo test --features faults --test office`; it needs `soffice`.
+//! `cargo test --test office`; it needs `soffice`.
 
 #[path = "../it/server.rs"]
 mod server;

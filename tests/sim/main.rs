@@ -1,6 +1,6 @@
 //! Journal, refused bodies and tables on a disk that forgets and fails: random
-//! sequences, every point of a fixed script, and deliberate mistakes that must
-//! be noticed. Needs no files, threads or clock of the machine.
+//! sequences, and every point of a fixed script. Needs no files, threads or clock
+//! of the machine. `tests/mutants` holds against it what it must notice.
 //!
 //! - `ROWHOOK_SEQUENCES=10000`: so many random sequences
 //! - `ROWHOOK_SEED=7`: the sequence of that seed alone, shrunk when it fails
@@ -13,6 +13,7 @@ mod disk;
 mod download;
 mod fragile;
 mod model;
+#[path = "../mutants/list.rs"]
 mod mutants;
 mod points;
 mod random;

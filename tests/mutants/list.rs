@@ -1,22 +1,15 @@
-//! Deliberate mistakes in a copy of the real code: each must be noticed by the
-//! random sequences, or they prove nothing.
-//!
-//! `cargo test --locked --features faults --test sim mutants -- --nocapture`
-//! builds and runs them; `ROWHOOK_MUTANT_SEQUENCES=300` says how many each.
-
-#[cfg(feature = "faults")]
-mod build;
+//! The mistakes, and where they are put.
 
 /// One mistake: what it breaks, and the text that it puts in the place of another one.
-struct Mutant {
-    name: &'static str,
-    breaks: &'static str,
-    file: &'static str,
-    find: &'static str,
-    replace: &'static str,
+pub struct Mutant {
+    pub name: &'static str,
+    pub breaks: &'static str,
+    pub file: &'static str,
+    pub find: &'static str,
+    pub replace: &'static str,
 }
 
-const MUTANTS: [Mutant; 21] = [
+pub const MUTANTS: [Mutant; 21] = [
     Mutant {
         name: "segment-name",
         breaks: "a new segment's name is durable before records follow",
@@ -167,7 +160,7 @@ const MUTANTS: [Mutant; 21] = [
     },
 ];
 
-fn source(file: &str) -> String {
+pub fn source(file: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

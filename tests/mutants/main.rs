@@ -1,9 +1,15 @@
-//! Builds the copy with one mistake at a time and counts the sequences that
-//! notice. Its package has another name, so that its artefacts lie beside those
-//! of the real one and never count as them; the dependencies serve both.
+//! Deliberate mistakes in a copy of the real code: each must be noticed by the
+//! random sequences of `tests/sim`, or they prove nothing.
+//!
+//! `cargo test --locked --test mutants -- --nocapture` builds the copy with one
+//! mistake at a time and counts the sequences that notice;
+//! `ROWHOOK_MUTANT_SEQUENCES=300` says of how many. Its package has another name,
+//! so that its artefacts lie beside those of the real one and never count as
+//! them; the dependencies serve both.
 
-use super::{MUTANTS, source};
-use crate::random::setting;
+mod list;
+
+use list::{MUTANTS, Mutant, source};
 use serde_json::Value;
 use std::fs;
 use std::io::Read as _;
@@ -71,7 +77,9 @@ fn workshop() -> PathBuf {
         fs::remove_dir_all(&place).expect("the old copy goes");
     }
     copy(&here.join("src"), &place.join("src"));
-    copy(&here.join("tests/sim"), &place.join("tests/sim"));
+    for tests in ["tests/sim", "tests/mutants"] {
+        copy(&here.join(tests), &place.join(tests));
+    }
     fs::copy(here.join("Cargo.lock"), place.join("Cargo.lock")).expect("the lock file");
     fs::write(place.join("Cargo.toml"), manifest(&source("Cargo.toml"))).expect("the manifest");
     place
@@ -97,66 +105,102 @@ fn build(place: &Path) -> PathBuf {
     made.next_back().expect("a test that was built")
 }
 
-/// How many of `sequences` the test notices; all when it does not end.
-fn caught(test: &Path, sequences: u64) -> u64 {
-    let mut child = Command::new(test)
-        .args(["random_sequences_hold", "--nocapture"])
-        .env_remove("ROWHOOK_SEED")
-        .env("ROWHOOK_COUNT", "1")
-        .env("ROWHOOK_SEQUENCES", sequences.to_string())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("the test that was built");
-    if !ended(&mut child) {
-        return sequences;
-    }
-    let mut said = String::new();
-    let output = child.stdout.take();
-    output
-        .expect("its output")
-        .read_to_string(&mut said)
-        .expect("text");
-    let line = said.lines().find_map(|line| line.strip_prefix("caught "));
-    // One that ends without a count was ended by its mistake.
-    let count = line.and_then(|line| line.split(' ').next()?.parse().ok());
-    count.unwrap_or(sequences)
+/// A test that runs: while it does the next one is built.
+struct Running {
+    child: Child,
+    sequences: u64,
+    started: Instant,
 }
 
-/// Waits. What it says fits into the pipe.
-fn ended(child: &mut Child) -> bool {
-    let started = Instant::now();
-    while started.elapsed() < RUN_MAX {
-        if child.try_wait().expect("its end").is_some() {
-            return true;
+impl Running {
+    /// Starts the test that was built, from a copy under the name `name`: the next one takes its place.
+    fn start(test: &Path, name: &str, sequences: u64) -> Self {
+        let own = test.with_file_name(format!("mutant-{name}"));
+        fs::copy(test, &own).expect("a copy of the test");
+        let mut command = Command::new(&own);
+        command
+            .args(["random_sequences_hold", "--nocapture"])
+            .env_remove("ROWHOOK_SEED")
+            .env("ROWHOOK_COUNT", "1")
+            .env("ROWHOOK_SEQUENCES", sequences.to_string());
+        let child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("the test that was built");
+        // It runs on without its name.
+        fs::remove_file(own).expect("the copy goes");
+        Self {
+            child,
+            sequences,
+            started: Instant::now(),
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
-    child.kill().expect("its end");
-    child.wait().expect("its end");
-    false
+
+    /// How many sequences it noticed; all when it does not end.
+    fn caught(mut self) -> u64 {
+        if !self.ended() {
+            return self.sequences;
+        }
+        let mut said = String::new();
+        let output = self.child.stdout.take();
+        output
+            .expect("its output")
+            .read_to_string(&mut said)
+            .expect("text");
+        let line = said.lines().find_map(|line| line.strip_prefix("caught "));
+        // One that ends without a count was ended by its mistake.
+        let count = line.and_then(|line| line.split(' ').next()?.parse().ok());
+        count.unwrap_or(self.sequences)
+    }
+
+    /// Waits. What it says fits into the pipe.
+    fn ended(&mut self) -> bool {
+        while self.started.elapsed() < RUN_MAX {
+            if self.child.try_wait().expect("its end").is_some() {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.child.kill().expect("its end");
+        self.child.wait().expect("its end");
+        false
+    }
+}
+
+/// Counts what the test of `mutant` noticed, and tells it.
+fn tell<'m>(mutant: &'m Mutant, running: Running, escaped: &mut Vec<&'m str>) {
+    let sequences = running.sequences;
+    let count = running.caught();
+    let Mutant { name, breaks, .. } = mutant;
+    println!("{name:<24} {count:>4} of {sequences}  {breaks}");
+    if count == 0 {
+        escaped.push(name);
+    }
 }
 
 #[test]
 fn mutants_are_caught() {
-    let sequences = setting("ROWHOOK_MUTANT_SEQUENCES").unwrap_or(300);
+    let sequences = std::env::var("ROWHOOK_MUTANT_SEQUENCES");
+    let sequences = sequences.map_or(300, |text| text.parse().expect("a number"));
     let place = workshop();
-    let control = caught(&build(&place), sequences);
+    let control = Running::start(&build(&place), "none", sequences).caught();
     println!("{:<24} {control:>4} of {sequences}", "as it is");
     assert_eq!(control, 0, "the code as it is breaks a rule");
     let mut escaped = Vec::new();
+    let mut before: Option<(&Mutant, Running)> = None;
     for mutant in &MUTANTS {
         let (path, text) = (place.join(mutant.file), source(mutant.file));
         fs::write(&path, text.replacen(mutant.find, mutant.replace, 1)).expect("the mistake");
-        let count = caught(&build(&place), sequences);
+        let test = build(&place);
         fs::write(&path, text).expect("the code as it was");
-        println!(
-            "{:<24} {count:>4} of {sequences}  {}",
-            mutant.name, mutant.breaks
-        );
-        if count == 0 {
-            escaped.push(mutant.name);
+        let running = Running::start(&test, mutant.name, sequences);
+        if let Some((mutant, running)) = before.replace((mutant, running)) {
+            tell(mutant, running, &mut escaped);
         }
+    }
+    if let Some((mutant, running)) = before {
+        tell(mutant, running, &mut escaped);
     }
     assert_eq!(escaped, [""; 0], "nobody noticed");
 }
