@@ -1,7 +1,7 @@
 //! HTTP: the only place that knows requests and responses.
 //!
 //! - [`routes()`]: who answers what
-//! - [`problem`]: every refusal there is, its status and its words
+//! - [`problem`]: every refusal there is, its status and its words; `kinds`: the table of them
 //! - [`plain`]: deliveries on their shortest way, before the HTTP server; [`direct`]: on the short way behind it; all else goes through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
@@ -28,6 +28,7 @@ pub mod direct;
 pub mod exports;
 pub mod health;
 pub mod hooks;
+mod kinds;
 pub mod listing;
 pub mod outgoing;
 pub mod overview;

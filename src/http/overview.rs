@@ -3,7 +3,7 @@
 //! others.
 
 use super::aside::{Undone, aside};
-use super::listing::{self, Listed};
+use super::listing::{self, FilesAre, Listed};
 use super::problem::Problem;
 use super::{access, address};
 use crate::config::Auth;
@@ -117,7 +117,7 @@ pub(super) struct Edited {
     /// Its day.
     pub date: Day,
     /// What became of it.
-    pub files: &'static str,
+    pub files: FilesAre,
 }
 
 /// `GET /api/overview`
@@ -193,7 +193,7 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
                 .filter(|listed| listed.files != Files::Whole)
                 .map(|listed| Edited {
                     date: listed.day,
-                    files: listed.files.as_str(),
+                    files: listed.files.into(),
                 })
                 .collect(),
         }

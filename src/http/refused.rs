@@ -16,41 +16,70 @@ use std::io;
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 200;
 
-/// `GET /api/refused`
+/// Refused bodies, the newest first.
 #[derive(Serialize)]
 struct Answer {
     /// How many wait for somebody, all sources together.
     waiting: u64,
     /// Whether there may be more than that.
     waiting_at_least: bool,
+    /// The bodies that were asked for.
     items: Vec<Item>,
-    /// What `before` is to be for those that follow.
+    /// What `before` is to be for those that follow; null where there are none.
     next: Option<Place>,
-    /// Lines that are no body.
+    /// Lines that are no body and were passed over.
     unreadable: u64,
 }
 
-/// A body, but for its text.
+/// A refused body, but for its text.
 #[derive(Serialize)]
 struct Item {
+    /// By which it is known; the same body has the same.
     id: Id,
+    /// Where it is kept: the day, and the bytes before its line.
     at: Place,
+    /// When it came.
     received_at: Timestamp,
+    /// The source that it was meant for.
     source: SourceName,
+    /// Whether the configuration still has the source.
     configured: bool,
+    /// The status that answered it.
     status: u16,
+    /// Why, as it was answered.
     reason: String,
+    /// The line of the fault by the rules of now, from 1; null where it has no place.
     line: Option<usize>,
+    /// In it the character, from 1.
     column: Option<usize>,
+    /// The Content-Type that it had.
     content_type: Option<String>,
+    /// Its length.
     bytes: usize,
+    /// Whether it is text in UTF-8.
     text: bool,
-    state: &'static str,
-    /// When it came to that.
+    /// What became of it.
+    state: State,
+    /// When it came to that; null while it waits.
     state_at: Option<Timestamp>,
+    /// How many events it gave; null where it was not delivered again.
     events: Option<u64>,
+    /// The first 16 of them.
     event_ids: Option<Vec<Id>>,
+    /// Where the body itself is.
     body: String,
+}
+
+/// What became of a refused body.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It waits for somebody.
+    Waiting,
+    /// It was delivered again.
+    Delivered,
+    /// Nobody wants it.
+    Dismissed,
 }
 
 /// `GET /api/refused`
@@ -118,9 +147,9 @@ fn item(found: Found, live: &Live) -> Item {
         bytes: kept.body.len(),
         text: kept.is_text,
         state: match (&note, &delivered) {
-            (None, _) => "waiting",
-            (Some(_), Some(_)) => "delivered",
-            (Some(_), None) => "dismissed",
+            (None, _) => State::Waiting,
+            (Some(_), Some(_)) => State::Delivered,
+            (Some(_), None) => State::Dismissed,
         },
         state_at: note.map(|note| note.at),
         events: delivered.as_ref().map(|delivered| delivered.0),

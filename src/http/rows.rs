@@ -16,7 +16,6 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_core::Stream;
 use serde::Serialize;
-use serde_json::json;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -54,12 +53,60 @@ pub(super) struct Rows {
     pub found: Found,
 }
 
+/// Rows of a day, the newest first.
+#[derive(Serialize)]
+struct Listed {
+    /// The source.
+    source: SourceName,
+    /// The day that was meant.
+    date: Day,
+    /// The columns of the day, in their order.
+    columns: Vec<String>,
+    /// The rows.
+    rows: Vec<Row>,
+    /// What `before` is to be for those before them; null where there are none.
+    earlier: Option<Place>,
+    /// Where the day ends: rows that come later stand there and behind it. Null where it has no table yet.
+    end: Option<Place>,
+}
+
+/// A row as it stands in its file.
+#[derive(Serialize)]
+struct Row {
+    /// Where it begins: the number of the day's file, and the bytes before it. Another one after a new column or an edit.
+    place: Place,
+    /// Its cells, in the order of the columns; a file may have fewer than the newest.
+    cells: Vec<String>,
+}
+
+impl From<FoundRow> for Row {
+    fn from(FoundRow { place, cells }: FoundRow) -> Self {
+        Self { place, cells }
+    }
+}
+
+/// Rows that came while somebody looked: the `data` of an event.
+#[derive(Serialize)]
+struct Came {
+    /// When this was so.
+    at: Timestamp,
+    /// The rows, the newest first.
+    rows: Vec<Row>,
+    /// Whether more came than are told here.
+    skipped: bool,
+    /// Where the day ends now. It is the event's id too.
+    end: Place,
+}
+
 /// A row with all that is known of it.
 #[derive(Debug, Serialize)]
 pub(super) struct Whole {
+    /// The columns of its file.
     pub columns: Vec<String>,
-    #[serde(flatten)]
-    pub row: FoundRow,
+    /// Where it begins.
+    pub place: Place,
+    /// Its cells, in the order of the columns.
+    pub cells: Vec<String>,
     /// The file, below the output directory.
     pub file: String,
     /// Its number in the file, the first below the header being 1.
@@ -211,7 +258,8 @@ fn whole(
         return Ok(None);
     };
     let id = columns.iter().position(|column| column == "event_id");
-    let event_id = id.and_then(|id| row.cells.get(id)).cloned();
+    let FoundRow { place, cells } = row;
+    let event_id = id.and_then(|id| cells.get(id)).cloned();
     let payload = match &event_id {
         Some(id) => payload(engine, source, day, id)?,
         None => None,
@@ -221,7 +269,8 @@ fn whole(
     Ok(Some(Whole {
         file: file.display().to_string(),
         columns,
-        row,
+        place,
+        cells,
         number,
         event_id,
         payload,
@@ -258,17 +307,17 @@ pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpRespon
         access::check(&request, &engine, false).await?;
         let ask = ask(&query_of(&request), None)?;
         let Rows { day, found, .. } = rows(&engine, &ask).await?;
-        Ok(json!({
-            "source": ask.source,
-            "date": day,
-            "columns": found.columns,
-            "rows": found.rows,
-            "earlier": found.earlier,
-            "end": found.end,
-        }))
+        Ok(Listed {
+            source: ask.source,
+            date: day,
+            columns: found.columns,
+            rows: found.rows.into_iter().map(Row::from).collect(),
+            earlier: found.earlier,
+            end: found.end,
+        })
     };
     match listed.await {
-        Ok(json) => answer(&json),
+        Ok(listed) => answer(&listed),
         Err(problem) => Problem::respond(&problem),
     }
 }
@@ -428,8 +477,14 @@ impl Live {
         }
         let skipped = found.rows.len() == LIVE_ROWS && found.rows.last()?.place > self.after;
         self.after = end;
-        let at = Timestamp::now();
-        let data = json!({"at": at, "rows": found.rows, "skipped": skipped, "end": end});
+        let came = Came {
+            at: Timestamp::now(),
+            rows: found.rows.into_iter().map(Row::from).collect(),
+            skipped,
+            end,
+        };
+        // Texts and numbers can always be written.
+        let data = serde_json::to_string(&came).unwrap_or_default();
         Some(Some(format!("id: {end}\ndata: {data}\n\n").into()))
     }
 }

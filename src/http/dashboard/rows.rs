@@ -89,7 +89,7 @@ struct RowPage {
 impl RowPage {
     /// Names and values, in the order of the columns.
     fn fields(&self) -> Vec<(String, String)> {
-        let cells = self.whole.columns.iter().zip(&self.whole.row.cells);
+        let cells = self.whole.columns.iter().zip(&self.whole.cells);
         cells
             .map(|(name, cell)| (words::shown(name, 1_000), words::shown(cell, FIELD_LETTERS)))
             .collect()
