@@ -13,10 +13,12 @@ pub(super) struct Kind {
     pub title: &'static str,
 }
 
-/// Makes a constant of each line.
+/// Makes a constant of each line, and the list of all.
 macro_rules! kinds {
     ($($constant:ident: $status:literal $name:literal $title:literal,)*) => {
         $(pub(super) const $constant: Kind = Kind { status: $status, name: $name, title: $title };)*
+        /// All of them.
+        pub(super) const ALL: &[Kind] = &[$($constant),*];
     };
 }
 

@@ -2,6 +2,7 @@
 
 use super::access;
 use super::aside::{Undone, aside};
+use super::documented::Reading;
 use super::problem::Problem;
 use crate::engine::Engine;
 use crate::event::{Day, SourceName, Timestamp};
@@ -12,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::fmt;
 use std::time::Duration;
+use utoipa::ToSchema;
 
 /// How long a list waits for the tables.
 const LIST_WAIT_MAX: Duration = Duration::from_secs(2);
@@ -26,11 +28,13 @@ pub(super) struct Listed {
 }
 
 /// A day of a source that can be downloaded.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Export {
     /// The source.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     source: SourceName,
     /// The day, in the configured zone.
+    #[schema(value_type = String, format = Date)]
     date: Day,
     /// Its rows.
     rows: u64,
@@ -45,15 +49,18 @@ struct Export {
     /// What became of its files.
     files: FilesAre,
     /// When its first row came; null where it has none.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     first_received_at: Option<Timestamp>,
     /// When its last row came; null where it has none.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     last_received_at: Option<Timestamp>,
     /// Where it can be downloaded.
     links: Links,
 }
 
 /// Whether more rows may come.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = DayState)]
 #[serde(rename_all = "lowercase")]
 enum State {
     /// They may.
@@ -63,7 +70,8 @@ enum State {
 }
 
 /// What became of a day's files.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[schema(as = Files)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum FilesAre {
     /// They are as they were written, or are being written.
@@ -99,7 +107,7 @@ impl fmt::Display for FilesAre {
 }
 
 /// The paths of a day's downloads.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Links {
     /// The whole day as CSV; another ending gives another format.
     csv: String,
@@ -108,6 +116,18 @@ struct Links {
 }
 
 /// `GET /api/exports`
+#[utoipa::path(
+    get,
+    path = "/api/exports",
+    tag = "data",
+    operation_id = "listExports",
+    summary = "What can be downloaded",
+    description = "Every day of every source that has a table, also of sources that are not configured any more.",
+    responses(
+        (status = 200, description = "The days.", body = Vec<Export>),
+        Reading,
+    ),
+)]
 pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();

@@ -8,6 +8,7 @@ use actix_web::http::{StatusCode, header};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::SystemTime;
+use utoipa::ToSchema;
 
 use super::kinds::{self, Kind};
 use super::shown_headers;
@@ -138,12 +139,15 @@ const RETRY_SECONDS: u64 = 5;
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Why a request was refused (RFC 9457).
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
 pub(super) struct Told {
     /// What kind of problem it is: `urn:rowhook:problem:` and its name.
     #[serde(rename = "type")]
+    #[schema(pattern = "^urn:rowhook:problem:[a-z-]+$")]
     kind: String,
     /// The kind in words, always the same.
+    #[schema(value_type = String)]
     title: &'static str,
     /// The status of the answer.
     status: u16,
@@ -151,15 +155,19 @@ pub(super) struct Told {
     detail: String,
     /// Of a body that cannot become rows: the line of the fault, from 1, where it has a place.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     line: Option<usize>,
     /// In it the character, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
     column: Option<usize>,
     /// Of a body that cannot become rows: whether it was kept, to be corrected.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     kept: Option<bool>,
     /// What can be done about it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     help: Option<&'static str>,
 }
 

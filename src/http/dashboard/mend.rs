@@ -13,7 +13,9 @@ use crate::event::{Id, Timestamp};
 use crate::http::aside::aside;
 use crate::http::cookies;
 use crate::http::direct::Hooks;
+use crate::http::documented::{self, Answers, go_on, refused_or, text};
 use crate::http::hooks::{self, NotHandedOver, Stored};
+use crate::http::kinds;
 use crate::http::problem::Problem;
 use crate::http::refused::{self as bodies, Looked, named, unreadable};
 use crate::journal::Verdict;
@@ -27,11 +29,88 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 /// How long the journal is asked what it has.
 const ASK_MAX: Duration = Duration::from_secs(2);
 
+/// The fields of its forms, as the description of the interface has them.
+struct Mend;
+
+impl PartialSchema for Mend {
+    fn schema() -> RefOr<Schema> {
+        documented::form(
+            [
+                ("proof", "What stands in the pages of the session.", text()),
+                ("id", "The `id` of the body.", documented::id()),
+                ("at", "Its `at`.", documented::body_place()),
+                (
+                    "do",
+                    "Show the rows that `text` would make, deliver it, dismiss the body, or put it back.",
+                    documented::one_of(["preview", "deliver", "dismiss", "back"]),
+                ),
+                ("text", "The body, corrected.", text()),
+                (
+                    "list",
+                    "Anything, where the list is to be gone back to.",
+                    text(),
+                ),
+                ("source", "The `source` of that list.", text()),
+                ("state", "The `state` of that list.", text()),
+                ("before", "The `before` of that list.", text()),
+            ],
+            &["proof", "id", "at", "do"],
+        )
+    }
+}
+
+impl ToSchema for Mend {}
+
+/// What its forms are answered.
+struct Mended;
+
+impl IntoResponses for Mended {
+    fn responses() -> Answers {
+        let mut answers = refused_or(
+            &[
+                kinds::CUT_OFF,
+                kinds::READ_TOKEN,
+                kinds::FORM,
+                kinds::TOO_SLOW,
+                kinds::TOO_LARGE,
+                kinds::INTERNAL,
+                kinds::BUSY,
+            ],
+            &[404, 413, 422, 500, 503],
+            &[],
+        );
+        let shown = documented::page(
+            "The rows that it would make; or it is stored, which could not be noted.",
+        );
+        let done = go_on(
+            "It is done, which the next page tells; or the body is not there any more.",
+            None,
+        );
+        answers.extend([
+            ("200".to_owned(), shown.into()),
+            ("303".to_owned(), done.into()),
+        ]);
+        answers
+    }
+}
+
 /// `POST /refused`
+#[utoipa::path(
+    post,
+    path = "/refused",
+    tag = "pages",
+    operation_id = "mend",
+    summary = "Correct a refused body, deliver it, dismiss it or put it back",
+    request_body(content = inline(Mend), content_type = "application/x-www-form-urlencoded"),
+    responses(Mended),
+    security(("session" = [])),
+)]
 pub async fn post(
     request: HttpRequest,
     payload: web::Payload,
