@@ -36,7 +36,7 @@ use utoipa::{OpenApi, Path};
     tags(
         (name = "deliveries", description = "Where senders deliver."),
         (name = "downloads", description = "Tables as files."),
-        (name = "data", description = "What the pages show, as JSON."),
+        (name = "data", description = "What the pages show, for programs; and this document."),
         (name = "health", description = "Open to all; details for those who show the read token in a header."),
         (name = "pages", description = "For people, who log in with the read token."),
     ),
