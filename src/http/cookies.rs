@@ -70,6 +70,6 @@ pub(super) fn from_here(request: &HttpRequest) -> Result<(), Problem> {
 }
 
 /// Two servers on one host have different ones: a browser keeps their cookies in one place.
-fn name(engine: &Engine) -> String {
+pub(super) fn name(engine: &Engine) -> String {
     format!("rowhook-{}", engine.sessions.name())
 }

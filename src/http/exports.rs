@@ -3,6 +3,9 @@
 
 use super::aside::aside;
 use super::conditions::{Asked, Validators, has_tag, range_of};
+use super::downloads::{
+    DayAsked, Downloaded, DownloadedPart, OfDay, OfPart, OfRange, PartAsked, RangeAsked,
+};
 use super::problem::Problem;
 use super::progress::Progress;
 use super::sending::Sending;
@@ -19,6 +22,39 @@ use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 /// `GET /exports/{path}`
+#[utoipa::path(
+    get,
+    path = "/exports/{source}/{date}.{format}",
+    impl_for = OfDay,
+    operation_id = "downloadDay",
+    summary = "A day",
+    description = "Every row that was acknowledged before it was asked for, ending on a whole row.",
+    params(DayAsked),
+    responses(Downloaded),
+    security(("bearer" = []), ("basic" = []), ("token" = []), ("link" = []), ("session" = [])),
+)]
+#[utoipa::path(
+    get,
+    path = "/exports/{source}.{format}",
+    impl_for = OfRange,
+    operation_id = "downloadRange",
+    summary = "All days from one to another",
+    description = "Both included, under one header, with every row that was acknowledged before it was asked for.",
+    params(RangeAsked),
+    responses(Downloaded),
+    security(("bearer" = []), ("basic" = []), ("token" = []), ("link" = []), ("session" = [])),
+)]
+#[utoipa::path(
+    get,
+    path = "/exports/{source}/{date}.{part}.csv",
+    impl_for = OfPart,
+    operation_id = "downloadPart",
+    summary = "One file of a day",
+    description = "As it is on disk, of a day with more than 1,048,575 rows.",
+    params(PartAsked),
+    responses(DownloadedPart),
+    security(("bearer" = []), ("basic" = []), ("token" = []), ("link" = []), ("session" = [])),
+)]
 pub async fn download(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     match try_download(&request, &engine).await {
         Ok(response) => response,

@@ -4,6 +4,8 @@
 use super::access;
 use super::attempts::Attempts;
 use super::direct::Hooks;
+use super::documented::{self, Answers, in_path, refused};
+use super::kinds;
 use super::problem::{KeptAs, Problem};
 use super::progress::Body;
 use crate::config::{Auth, Identity, Source};
@@ -21,19 +23,176 @@ use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use futures_core::Stream as _;
 use governor::clock::{Clock as _, DefaultClock};
 use percent_encoding::percent_decode_str;
+use serde::Serialize;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{
+    AdditionalProperties, ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema,
+};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
 /// The path of deliveries, before the name of their source.
 pub const PATH: &str = "/hooks/";
+
+/// What a delivery holds, for the description of the interface.
+pub(super) struct Delivery;
+
+impl PartialSchema for Delivery {
+    fn schema() -> RefOr<Schema> {
+        let event = || {
+            ObjectBuilder::new()
+                .description(Some("An event, which becomes a row. Any keys and values."))
+                .additional_properties(Some(AdditionalProperties::FreeForm(true)))
+        };
+        OneOfBuilder::new()
+            .description(Some(
+                "An event, or several, of which all are stored or none.",
+            ))
+            .item(event())
+            .item(ArrayBuilder::new().items(event()).min_items(Some(1)))
+            .into()
+    }
+}
+
+impl ToSchema for Delivery {}
+
+/// A delivery as a form.
+pub(super) struct DeliveredForm;
+
+impl PartialSchema for DeliveredForm {
+    fn schema() -> RefOr<Schema> {
+        let what = "The fields of one event; or one field `payload`, which holds the JSON of a delivery. What begins as JSON is \
+                    read as JSON.";
+        documented::texts().description(Some(what)).into()
+    }
+}
+
+impl ToSchema for DeliveredForm {}
+
+// What `Stored::text` writes by hand; a test holds the two together.
+/// What became of a delivery.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum Delivered {
+    /// Of one object.
+    One {
+        /// Whether it was stored now, or had been before.
+        #[schema(inline)]
+        status: OneIs,
+        /// The id of the event.
+        #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
+        id: Id,
+    },
+    /// Of an array.
+    Many {
+        /// All of it is stored.
+        #[schema(inline)]
+        status: ManyAre,
+        /// How many of the events were stored now.
+        stored: usize,
+        /// How many had been before.
+        duplicates: usize,
+        /// The ids of the events, in their order.
+        #[schema(value_type = Vec<String>)]
+        ids: Vec<Id>,
+    },
+}
+
+/// What became of an object.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OneIs {
+    /// It was stored.
+    Stored,
+    /// It had been stored before.
+    Duplicate,
+}
+
+/// What became of an array.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ManyAre {
+    /// Each of them is stored, now or before.
+    Stored,
+}
+
+/// Where a delivery goes, and how it is written.
+struct To;
+
+impl IntoParams for To {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            in_path(
+                "source",
+                "The name of the source, as it is configured.",
+                documented::source(),
+            ),
+            documented::header(
+                "Content-Encoding",
+                "How the body is packed; without it not at all.",
+                documented::one_of(["gzip", "identity"]),
+            ),
+        ]
+    }
+}
+
+/// Why a delivery is not stored.
+struct NotDelivered;
+
+impl IntoResponses for NotDelivered {
+    fn responses() -> Answers {
+        refused(&[
+            kinds::BAD_REQUEST,
+            kinds::CUT_OFF,
+            kinds::EMPTY,
+            kinds::NOT_JSON,
+            kinds::UNAUTHORIZED,
+            kinds::ORIGIN,
+            kinds::NO_SUCH_SOURCE,
+            kinds::METHOD,
+            kinds::TOO_SLOW,
+            kinds::TOO_LARGE,
+            kinds::TOO_MANY_EVENTS,
+            kinds::ENCODING,
+            kinds::NO_ROWS,
+            kinds::ATTEMPTS,
+            kinds::RATE,
+            kinds::BUSY,
+            kinds::NOT_DURABLE,
+            kinds::STOPPING,
+        ])
+    }
+}
 
 /// Takes a delivery.
 ///
 /// # Errors
 /// Why it was not stored.
+#[utoipa::path(
+    post,
+    path = "/hooks/{source}",
+    tag = "deliveries",
+    operation_id = "deliver",
+    summary = "Deliver events",
+    description = "Answers 200 only once every event is durable. An event that came before is a duplicate and makes no second \
+                   row, so that a retry of anything is safe. A body that cannot become rows is kept, to be corrected. Beside \
+                   what is named here the configuration of the source may name a header that holds the id of a delivery.",
+    params(To),
+    request_body(
+        description = "JSON, whatever the Content-Type says; a form where it says so.",
+        content((inline(Delivery) = "application/json"), (inline(DeliveredForm) = "application/x-www-form-urlencoded")),
+    ),
+    responses(
+        (status = 200, description = "Every event is durable.", body = Delivered),
+        NotDelivered,
+    ),
+    security((), ("delivery" = [])),
+)]
 pub async fn deliver(
     head: &RequestHead,
     body: Body,
@@ -391,5 +550,32 @@ async fn refuse(
             kept: KeptAs::Full,
         },
         Ok(Kept::Failed) | Err(_) => Problem::NotDurable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is described is what is written.
+    #[test]
+    fn answers_are_as_they_are_described() {
+        let (one, other) = (Id([7; 16]), Id([171; 16]));
+        let told = |stored: Stored, now, before, described: Delivered| {
+            let text = String::from_utf8(stored.text(now, before)).unwrap();
+            assert_eq!(text, serde_json::to_string(&described).unwrap());
+        };
+        for (now, status) in [(1, OneIs::Stored), (0, OneIs::Duplicate)] {
+            let described = Delivered::One { status, id: one };
+            told(Stored::One(one), now, 1 - now, described);
+        }
+        let ids = vec![one, other];
+        let described = Delivered::Many {
+            status: ManyAre::Stored,
+            stored: 3,
+            duplicates: 4,
+            ids: ids.clone(),
+        };
+        told(Stored::Many(ids), 3, 4, described);
     }
 }

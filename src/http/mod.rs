@@ -1,7 +1,7 @@
 //! HTTP: the only place that knows requests and responses.
 //!
 //! - [`routes()`]: who answers what
-//! - [`problem`]: every refusal there is, its status and its words
+//! - [`problem`]: every refusal there is, its status and its words; `kinds`: the table of them
 //! - [`plain`]: deliveries on their shortest way, before the HTTP server; [`direct`]: on the short way behind it; all else goes through the routes
 //! - [`hooks`]: `POST /hooks/{source}`
 //! - [`access`]: who may read
@@ -15,6 +15,7 @@
 //! - [`progress`]: how far a connection is; [`outgoing`]: what it sends of a file
 //! - [`rows`]: rows for who looks at them, also those that come meanwhile
 //! - [`health`]: alive, and able to store
+//! - [`openapi`]: all of this described for programs; `documented`: what that is put together from; `downloads`: theirs
 
 pub mod access;
 mod address;
@@ -25,10 +26,14 @@ mod conditions;
 mod cookies;
 pub mod dashboard;
 pub mod direct;
+mod documented;
+mod downloads;
 pub mod exports;
 pub mod health;
 pub mod hooks;
+mod kinds;
 pub mod listing;
+pub mod openapi;
 pub mod outgoing;
 pub mod overview;
 pub mod plain;

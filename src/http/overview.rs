@@ -3,7 +3,8 @@
 //! others.
 
 use super::aside::{Undone, aside};
-use super::listing::{self, Listed};
+use super::documented::Reading;
+use super::listing::{self, FilesAre, Listed};
 use super::problem::Problem;
 use super::{access, address};
 use crate::config::Auth;
@@ -15,6 +16,7 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeSet;
+use utoipa::ToSchema;
 
 /// Days that are shown one by one.
 pub(super) const DAYS: i64 = 30;
@@ -22,15 +24,17 @@ pub(super) const DAYS: i64 = 30;
 const RATE_DAYS: i64 = 7;
 const HOUR_MS: i64 = 60 * 60 * 1000;
 
-/// All of it.
-#[derive(Debug, Serialize)]
+/// How it goes.
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Overview {
     /// When this was so.
+    #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// Whether a delivery would be stored.
     pub able: bool,
     /// Why not.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub reason: Option<String>,
     /// The disk.
     pub disk: Room,
@@ -41,20 +45,26 @@ pub(super) struct Overview {
 }
 
 /// How much the disk takes yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Disk)]
 pub(super) struct Room {
-    /// Bytes that are free.
+    /// Bytes that are free; null where the system does not say.
+    #[schema(required)]
     pub free_bytes: Option<u64>,
     /// What a day takes, tables and journal: the mean of the last whole days that have any.
+    #[schema(required)]
     pub bytes_per_day: Option<u64>,
     /// How long it lasts at this rate.
+    #[schema(required)]
     pub days_left: Option<u64>,
 }
 
 /// A source.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Source)]
 pub(super) struct OfSource {
     /// Its name.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     pub source: SourceName,
     /// Whether the configuration still has it.
     pub configured: bool,
@@ -62,7 +72,8 @@ pub(super) struct OfSource {
     pub callback_url: String,
     /// Whether an Authorization value is asked for.
     pub authorization: bool,
-    /// When something came last that is no test event, be it a duplicate or refused.
+    /// When something came last that is no test event, be it a duplicate or refused; null where nothing did.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     pub last_delivery_at: Option<Timestamp>,
     /// The day that it is.
     pub today: Today,
@@ -77,9 +88,10 @@ pub(super) struct OfSource {
 }
 
 /// What came today.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Today {
     /// The day.
+    #[schema(value_type = String, format = Date)]
     pub date: Day,
     /// Its rows.
     pub rows: u64,
@@ -92,37 +104,55 @@ pub(super) struct Today {
     /// Deliveries whose Authorization value was wrong or missing.
     pub unauthorized: u64,
     /// Since when these three are counted: midnight, or the first start of rowhook.
+    #[schema(value_type = String, format = DateTime)]
     pub counted_since: Timestamp,
 }
 
 /// An hour.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Hour)]
 pub(super) struct OfHour {
     /// When it began.
+    #[schema(value_type = String, format = DateTime)]
     pub from: Timestamp,
     /// Rows that came in it.
     pub rows: u64,
 }
 
 /// A day.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Day)]
 pub(super) struct OfDay {
     /// Which.
+    #[schema(value_type = String, format = Date)]
     pub date: Day,
     /// Its rows.
     pub rows: u64,
 }
 
 /// A file that somebody changed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Edited {
     /// Its day.
+    #[schema(value_type = String, format = Date)]
     pub date: Day,
     /// What became of it.
-    pub files: &'static str,
+    pub files: FilesAre,
 }
 
 /// `GET /api/overview`
+#[utoipa::path(
+    get,
+    path = "/api/overview",
+    tag = "data",
+    operation_id = "overview",
+    summary = "How it goes",
+    description = "Of each source what came and when, of the disk how long it lasts: the figures of the page at `/`.",
+    responses(
+        (status = 200, description = "The figures.", body = Overview),
+        Reading,
+    ),
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();
@@ -196,7 +226,7 @@ fn gather(engine: &Engine, listed: &[Listed], base: &str, now: Timestamp) -> Ove
                 .filter(|listed| listed.files != Files::Whole)
                 .map(|listed| Edited {
                     date: listed.day,
-                    files: listed.files.as_str(),
+                    files: listed.files.into(),
                 })
                 .collect(),
         }

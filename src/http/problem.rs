@@ -1,14 +1,16 @@
-//! Every refusal that rowhook can answer with, in one place: its status, its
-//! title, what was wrong and what to do (RFC 9457).
+//! Every refusal that rowhook can answer with, in one place: of which kind it
+//! is, what was wrong and what to do (RFC 9457).
 
 use actix_web::HttpResponse;
 use actix_web::body::MessageBody as _;
 use actix_web::http::header::HttpDate;
 use actix_web::http::{StatusCode, header};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use std::fmt::Write as _;
 use std::time::SystemTime;
+use utoipa::ToSchema;
 
+use super::kinds::{self, Kind};
 use super::shown_headers;
 use crate::event::Timestamp;
 use crate::follow::Unavailable;
@@ -133,75 +135,89 @@ impl From<Unavailable> for Problem {
 
 const RETRY_SECONDS: u64 = 5;
 
+/// What a refusal is sent as.
+pub(super) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// Why a request was refused (RFC 9457).
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Told {
+    /// What kind of problem it is: `urn:rowhook:problem:` and its name.
+    #[serde(rename = "type")]
+    #[schema(pattern = "^urn:rowhook:problem:[a-z-]+$")]
+    kind: String,
+    /// The kind in words, always the same.
+    #[schema(value_type = String)]
+    title: &'static str,
+    /// The status of the answer.
+    status: u16,
+    /// What was wrong with this request.
+    detail: String,
+    /// Of a body that cannot become rows: the line of the fault, from 1, where it has a place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    line: Option<usize>,
+    /// In it the character, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, minimum = 1)]
+    column: Option<usize>,
+    /// Of a body that cannot become rows: whether it was kept, to be corrected.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    kept: Option<bool>,
+    /// What can be done about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
+    help: Option<&'static str>,
+}
+
 impl Problem {
-    /// Status, name and title: the whole table.
-    fn kind(&self) -> (u16, &'static str, &'static str) {
+    /// Of which kind it is.
+    fn kind(&self) -> Kind {
         match self {
-            Self::Unusable { why, .. } if why.is_json() => {
-                (422, "no-rows", "The JSON cannot become rows")
-            }
+            Self::Unusable { why, .. } if why.is_json() => kinds::NO_ROWS,
             Self::Unusable {
                 why: Unusable::Empty,
                 ..
-            } => (400, "empty", "The body is empty"),
-            Self::Unusable { .. } => (400, "not-json", "The body is neither JSON nor a form"),
-            Self::CutOff => (400, "cut-off", "The request ended before its body did"),
-            Self::Unauthorized => (
-                401,
-                "unauthorized",
-                "The Authorization header is not the one that this source asks for",
-            ),
-            Self::ReadUnauthorized => (401, "read-token", "Reading needs the read token"),
-            Self::NoLink => (401, "no-link", "This link does not open this export"),
-            Self::LinkEnded(_) => (403, "link-ended", "This link does not open any more"),
-            Self::Origin => (403, "origin", "Web pages may not deliver here"),
-            Self::Form => (403, "form", "This form is not of a page that is in force"),
-            Self::NoSuchSource { .. } => (404, "no-such-source", "There is no such source"),
-            Self::NoSuchPath { .. } => (404, "no-such-path", "There is nothing here"),
-            Self::Method { .. } => (405, "method", "This method is not for this path"),
-            Self::TooSlow { .. } => (408, "too-slow", "The body took too long"),
-            Self::TooLarge { .. } => (413, "too-large", "The body is too large"),
-            Self::TooManyEvents { .. } => {
-                (413, "too-many-events", "The array holds too many events")
-            }
-            Self::Encoding => (415, "encoding", "This Content-Encoding is not understood"),
-            Self::Range { .. } => (416, "range", "The range lies outside of the file"),
-            Self::TooManyAttempts => (429, "attempts", "Too many wrong secrets"),
-            Self::Rate { .. } => (429, "rate", "Too many requests"),
-            Self::Ask(AskError::NoSuch) => (404, "no-such-export", "There is no such export"),
-            Self::NoSuchRow => (404, "no-such-row", "There is no row at this place"),
+            } => kinds::EMPTY,
+            Self::Unusable { .. } => kinds::NOT_JSON,
+            Self::CutOff => kinds::CUT_OFF,
+            Self::Unauthorized => kinds::UNAUTHORIZED,
+            Self::ReadUnauthorized => kinds::READ_TOKEN,
+            Self::NoLink => kinds::NO_LINK,
+            Self::LinkEnded(_) => kinds::LINK_ENDED,
+            Self::Origin => kinds::ORIGIN,
+            Self::Form => kinds::FORM,
+            Self::NoSuchSource { .. } => kinds::NO_SUCH_SOURCE,
+            Self::NoSuchPath { .. } => kinds::NO_SUCH_PATH,
+            Self::Method { .. } => kinds::METHOD,
+            Self::TooSlow { .. } => kinds::TOO_SLOW,
+            Self::TooLarge { .. } => kinds::TOO_LARGE,
+            Self::TooManyEvents { .. } => kinds::TOO_MANY_EVENTS,
+            Self::Encoding => kinds::ENCODING,
+            Self::Range { .. } => kinds::RANGE,
+            Self::TooManyAttempts => kinds::ATTEMPTS,
+            Self::Rate { .. } => kinds::RATE,
+            Self::Ask(AskError::NoSuch) => kinds::NO_SUCH_EXPORT,
+            Self::NoSuchRow => kinds::NO_SUCH_ROW,
             Self::Ask(_) | Self::Parameter(_) | Self::Export(ExportError::Ask(_)) => {
-                (400, "parameter", "A parameter cannot be used")
+                kinds::PARAMETER
             }
-            Self::Export(ExportError::NoTable { .. }) => {
-                (404, "no-table", "There is no such table")
-            }
-            Self::Export(ExportError::Gone { .. }) => {
-                (404, "gone", "The table's file is not there any more")
-            }
-            Self::Export(ExportError::PutAway(_)) => {
-                (404, "put-away", "The journal of this day was put away")
-            }
-            Self::Export(ExportError::Io(_) | ExportError::Forgotten { .. }) => {
-                (503, "unreadable", "The table cannot be read now")
-            }
-            Self::BadRequest => (400, "bad-request", "The request breaks the rules of HTTP"),
-            Self::NotTls => (400, "not-tls", "This port speaks TLS"),
-            Self::HeadTooSlow => (408, "head-too-slow", "The request took too long"),
-            Self::HeadTooLarge => (
-                431,
-                "head-too-large",
-                "The head of the request is too large",
-            ),
-            Self::TooManyConnections => (503, "connections", "There are too many connections"),
-            Self::NoSuchBody => (404, "no-such-body", "There is no such refused body"),
-            Self::Internal => (500, "internal", "Something went wrong in rowhook"),
-            Self::TooMuchWaiting => (503, "busy", "Too much is waiting"),
-            Self::NotDurable => (503, "not-durable", "It could not be stored durably"),
-            Self::Draining => (503, "stopping", "rowhook is stopping"),
-            Self::Behind | Self::Export(ExportError::Changing(_)) => {
-                (503, "behind", "The table does not have every row yet")
-            }
+            Self::Export(ExportError::NoTable { .. }) => kinds::NO_TABLE,
+            Self::Export(ExportError::Gone { .. }) => kinds::GONE,
+            Self::Export(ExportError::PutAway(_)) => kinds::PUT_AWAY,
+            Self::Export(ExportError::Io(_) | ExportError::Forgotten { .. }) => kinds::UNREADABLE,
+            Self::BadRequest => kinds::BAD_REQUEST,
+            Self::NotTls => kinds::NOT_TLS,
+            Self::HeadTooSlow => kinds::HEAD_TOO_SLOW,
+            Self::HeadTooLarge => kinds::HEAD_TOO_LARGE,
+            Self::TooManyConnections => kinds::CONNECTIONS,
+            Self::NoSuchBody => kinds::NO_SUCH_BODY,
+            Self::Internal => kinds::INTERNAL,
+            Self::TooMuchWaiting => kinds::BUSY,
+            Self::NotDurable => kinds::NOT_DURABLE,
+            Self::Draining => kinds::STOPPING,
+            Self::Behind | Self::Export(ExportError::Changing(_)) => kinds::BEHIND,
         }
     }
 
@@ -325,7 +341,7 @@ impl Problem {
     /// Its status, and in a few sentences what was wrong and what to do: for a page that shows more.
     #[must_use]
     pub fn for_person(&self) -> (StatusCode, String) {
-        let (status, _, title) = self.kind();
+        let Kind { status, title, .. } = self.kind();
         let help = self
             .help()
             .map_or_else(String::new, |help| format!("; {help}"));
@@ -336,22 +352,26 @@ impl Problem {
     /// The response.
     #[must_use]
     pub fn respond(&self) -> HttpResponse {
-        let (status, name, title) = self.kind();
-        let mut body = Map::new();
-        body.insert("type".into(), json!(format!("urn:rowhook:problem:{name}")));
-        body.insert("title".into(), json!(title));
-        body.insert("status".into(), json!(status));
-        body.insert("detail".into(), json!(self.detail()));
-        if let Self::Unusable { why, kept } = self {
-            if let Some((line, column)) = why.place() {
-                body.insert("line".into(), json!(line));
-                body.insert("column".into(), json!(column));
-            }
-            body.insert("kept".into(), json!(*kept == KeptAs::Rejected));
-        }
-        if let Some(help) = self.help() {
-            body.insert("help".into(), json!(help));
-        }
+        let Kind {
+            status,
+            name,
+            title,
+        } = self.kind();
+        let unusable = match self {
+            Self::Unusable { why, kept } => Some((why.place(), *kept == KeptAs::Rejected)),
+            _ => None,
+        };
+        let place = unusable.and_then(|(place, _)| place);
+        let told = Told {
+            kind: format!("urn:rowhook:problem:{name}"),
+            title,
+            status,
+            detail: self.detail(),
+            line: place.map(|place| place.0),
+            column: place.map(|place| place.1),
+            kept: unusable.map(|(_, kept)| kept),
+            help: self.help(),
+        };
         let code = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::build(code);
         match self {
@@ -380,9 +400,9 @@ impl Problem {
             response.force_close();
         }
         response.insert_header((header::CACHE_CONTROL, "no-store"));
-        response
-            .content_type("application/problem+json")
-            .body(Value::Object(body).to_string())
+        // Texts and numbers can always be written.
+        let body = serde_json::to_string(&told).unwrap_or_default();
+        response.content_type(MEDIA_TYPE).body(body)
     }
 
     /// The response as bytes, for a connection that is closed after it: where there is no request to respond to.

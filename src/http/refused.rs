@@ -2,6 +2,8 @@
 //! `/api/refused/body`; and what the pages about them share with it.
 
 use super::aside::aside;
+use super::documented::{self, Answers, Reading, needed, query, refused};
+use super::kinds;
 use super::problem::Problem;
 use super::{access, hooks, query_of};
 use crate::engine::{Engine, Live};
@@ -12,48 +14,173 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use std::io;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 const LIMIT: usize = 50;
 const LIMIT_MAX: usize = 200;
 
-/// `GET /api/refused`
-#[derive(Serialize)]
+/// Refused bodies, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusedBodies)]
 struct Answer {
     /// How many wait for somebody, all sources together.
     waiting: u64,
     /// Whether there may be more than that.
     waiting_at_least: bool,
+    /// The bodies that were asked for.
     items: Vec<Item>,
-    /// What `before` is to be for those that follow.
+    /// What `before` is to be for those that follow; null where there are none.
+    #[schema(value_type = Option<String>, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}\\.[0-9]+$", required)]
     next: Option<Place>,
-    /// Lines that are no body.
+    /// Lines that are no body and were passed over.
     unreadable: u64,
 }
 
-/// A body, but for its text.
-#[derive(Serialize)]
+/// A refused body, but for its text.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusedBody)]
 struct Item {
+    /// By which it is known; the same body has the same.
+    #[schema(value_type = String, pattern = "^[0-9a-f]{32}$")]
     id: Id,
+    /// Where it is kept: the day, and the bytes before its line.
+    #[schema(value_type = String, pattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}\\.[0-9]+$")]
     at: Place,
+    /// When it came.
+    #[schema(value_type = String, format = DateTime)]
     received_at: Timestamp,
+    /// The source that it was meant for.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
     source: SourceName,
+    /// Whether the configuration still has the source.
     configured: bool,
+    /// The status that answered it.
     status: u16,
+    /// Why, as it was answered.
     reason: String,
+    /// The line of the fault by the rules of now, from 1; null where it has no place.
+    #[schema(required, minimum = 1)]
     line: Option<usize>,
+    /// In it the character, from 1.
+    #[schema(required, minimum = 1)]
     column: Option<usize>,
+    /// The Content-Type that it had.
+    #[schema(required)]
     content_type: Option<String>,
+    /// Its length.
     bytes: usize,
+    /// Whether it is text in UTF-8.
     text: bool,
-    state: &'static str,
-    /// When it came to that.
+    /// What became of it.
+    state: State,
+    /// When it came to that; null while it waits.
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     state_at: Option<Timestamp>,
+    /// How many events it gave; null where it was not delivered again.
+    #[schema(required)]
     events: Option<u64>,
+    /// The ids of the first 16 of them.
+    #[schema(value_type = Option<Vec<String>>, required)]
     event_ids: Option<Vec<Id>>,
+    /// Where the body itself is.
     body: String,
 }
 
+/// What became of a refused body.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RefusedState)]
+#[serde(rename_all = "lowercase")]
+enum State {
+    /// It waits for somebody.
+    Waiting,
+    /// It was delivered again.
+    Delivered,
+    /// Nobody wants it.
+    Dismissed,
+}
+
+/// Which bodies.
+struct BodiesAsked;
+
+impl IntoParams for BodiesAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let limit = format!("How many bodies at most; without it {LIMIT}.");
+        let [source, state, before] = bodies_asked();
+        vec![
+            source,
+            state,
+            before,
+            query("limit", &limit, documented::number(1..=LIMIT_MAX)),
+        ]
+    }
+}
+
+/// The parameters that name some of the bodies.
+pub(super) fn bodies_asked() -> [Parameter; 3] {
+    [
+        query("source", "Of this source alone.", documented::source()),
+        query(
+            "state",
+            "Those of which this became; without it all but dismissed ones.",
+            documented::one_of(STATES.map(|(state, _)| state)),
+        ),
+        query(
+            "before",
+            "Only those older than the one at this place, as `next` of an answer says.",
+            documented::body_place(),
+        ),
+    ]
+}
+
+/// Which body.
+struct BodyAsked;
+
+impl IntoParams for BodyAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            needed("id", "Its `id`.", documented::id()),
+            needed("at", "Its `at`.", documented::body_place()),
+        ]
+    }
+}
+
+/// Why there may be no list.
+pub(super) struct NoBodies;
+
+impl IntoResponses for NoBodies {
+    fn responses() -> Answers {
+        let mut answers = Reading::responses();
+        answers.extend(refused(&[kinds::PARAMETER]));
+        answers
+    }
+}
+
+/// Why there may be no such body.
+struct NoBody;
+
+impl IntoResponses for NoBody {
+    fn responses() -> Answers {
+        let mut answers = Reading::responses();
+        answers.extend(refused(&[kinds::NO_SUCH_BODY]));
+        answers
+    }
+}
+
 /// `GET /api/refused`
+#[utoipa::path(
+    get,
+    path = "/api/refused",
+    tag = "data",
+    operation_id = "listRefused",
+    summary = "Refused bodies",
+    description = "The newest first, with why each was refused and what became of it.",
+    params(BodiesAsked),
+    responses(
+        (status = 200, description = "The bodies.", body = Answer),
+        NoBodies,
+    ),
+)]
 pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();
@@ -118,9 +245,9 @@ fn item(found: Found, live: &Live) -> Item {
         bytes: kept.body.len(),
         text: kept.is_text,
         state: match (&note, &delivered) {
-            (None, _) => "waiting",
-            (Some(_), Some(_)) => "delivered",
-            (Some(_), None) => "dismissed",
+            (None, _) => State::Waiting,
+            (Some(_), Some(_)) => State::Delivered,
+            (Some(_), None) => State::Dismissed,
         },
         state_at: note.map(|note| note.at),
         events: delivered.as_ref().map(|delivered| delivered.0),
@@ -130,6 +257,23 @@ fn item(found: Found, live: &Live) -> Item {
 }
 
 /// `GET /api/refused/body`: as it came, to be kept and not shown.
+#[utoipa::path(
+    get,
+    path = "/api/refused/body",
+    tag = "data",
+    operation_id = "refusedBody",
+    summary = "A refused body as it came",
+    params(BodyAsked),
+    responses(
+        (
+            status = 200,
+            description = "The body, byte for byte.",
+            content_type = "application/octet-stream",
+            headers(("Content-Disposition" = String, description = "A name for the file.")),
+        ),
+        NoBody,
+    ),
+)]
 pub async fn body(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     if let Err(problem) = access::check(&request, &engine, false).await {
         return problem.respond();
@@ -220,15 +364,20 @@ pub(super) fn wanted(
     })
 }
 
+/// The words for which of them are shown.
+const STATES: [(&str, Show); 4] = [
+    ("waiting", Show::Waiting),
+    ("delivered", Show::Delivered),
+    ("dismissed", Show::Dismissed),
+    ("all", Show::All),
+];
+
 fn show(state: &str) -> Option<Show> {
-    Some(match state {
-        "" => Show::Kept,
-        "waiting" => Show::Waiting,
-        "delivered" => Show::Delivered,
-        "dismissed" => Show::Dismissed,
-        "all" => Show::All,
-        _ => return None,
-    })
+    let found = STATES.iter().find(|(word, _)| *word == state);
+    match found {
+        Some((_, show)) => Some(*show),
+        None => state.is_empty().then_some(Show::Kept),
+    }
 }
 
 /// What is wrong with a body by the rules of now.

@@ -3,7 +3,7 @@
 use super::dashboard::rows as table;
 use super::dashboard::{assets, connect, days, login, mend, overview as home, refused as mends};
 use super::problem::Problem;
-use super::{exports, health, listing, overview, refused, rows};
+use super::{exports, health, listing, openapi, overview, refused, rows};
 use actix_web::dev::{Handler, HttpServiceFactory};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
@@ -22,6 +22,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/refused/body", refused::body))
         .service(read("/healthz", health::alive))
         .service(read("/readyz", health::ready))
+        .service(read("/openapi.json", openapi::show))
         .service(read("/", home::show))
         .service(read("/days", days::show))
         .service(read("/rows", table::show))

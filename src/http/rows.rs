@@ -4,6 +4,8 @@
 //! server-sent events, `/api/rows/live`.
 
 use super::aside::aside;
+use super::documented::{self, Answers, needed, refused};
+use super::kinds;
 use super::problem::Problem;
 use super::{access, query_of};
 use crate::engine::Engine;
@@ -16,13 +18,14 @@ use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_core::Stream;
 use serde::Serialize;
-use serde_json::json;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use utoipa::openapi::path::{Parameter, ParameterIn, ParameterStyle};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 /// Rows of an answer where nothing else is asked for, and at most.
 pub(super) const LIMIT: usize = 100;
@@ -54,19 +57,80 @@ pub(super) struct Rows {
     pub found: Found,
 }
 
+/// Rows of a day, the newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Rows)]
+struct Listed {
+    /// The source.
+    #[schema(value_type = String, pattern = "^[a-z0-9][a-z0-9_-]{0,63}$")]
+    source: SourceName,
+    /// The day that was meant.
+    #[schema(value_type = String, format = Date)]
+    date: Day,
+    /// The columns of the day, in their order.
+    columns: Vec<String>,
+    /// The rows.
+    rows: Vec<Row>,
+    /// What `before` is to be for those before them; null where there are none.
+    #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]*-[0-9]+$", required)]
+    earlier: Option<Place>,
+    /// Where the day ends: rows that come later stand there and behind it. Null where it has no table yet.
+    #[schema(value_type = Option<String>, pattern = "^[1-9][0-9]*-[0-9]+$", required)]
+    end: Option<Place>,
+}
+
+/// A row as it stands in its file.
+#[derive(Serialize, ToSchema)]
+struct Row {
+    /// Where it begins: the number of the day's file, and the bytes before it. Another one after a new column or an edit.
+    #[schema(value_type = String, pattern = "^[1-9][0-9]*-[0-9]+$")]
+    place: Place,
+    /// Its cells, in the order of the columns; a file may have fewer than the newest.
+    cells: Vec<String>,
+}
+
+impl From<FoundRow> for Row {
+    fn from(FoundRow { place, cells }: FoundRow) -> Self {
+        Self { place, cells }
+    }
+}
+
+/// Rows that came while somebody looked: the `data` of an event.
+#[derive(Serialize, ToSchema)]
+#[schema(as = RowsCame)]
+pub(super) struct Came {
+    /// When this was so.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// The rows, the newest first.
+    rows: Vec<Row>,
+    /// Whether more came than are told here.
+    skipped: bool,
+    /// Where the day ends now. It is the event's id too.
+    #[schema(value_type = String, pattern = "^[1-9][0-9]*-[0-9]+$")]
+    end: Place,
+}
+
 /// A row with all that is known of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WholeRow)]
 pub(super) struct Whole {
+    /// The columns of its file.
     pub columns: Vec<String>,
-    #[serde(flatten)]
-    pub row: FoundRow,
+    /// Where it begins.
+    #[schema(value_type = String, pattern = "^[1-9][0-9]*-[0-9]+$")]
+    pub place: Place,
+    /// Its cells, in the order of the columns.
+    pub cells: Vec<String>,
     /// The file, below the output directory.
     pub file: String,
     /// Its number in the file, the first below the header being 1.
     pub number: u64,
     /// The id of its event, if the file still has it.
+    #[schema(required)]
     pub event_id: Option<String>,
     /// The payload as it came but for insignificant white space, if the journal still has it.
+    #[schema(required)]
     pub payload: Option<String>,
 }
 
@@ -212,7 +276,8 @@ fn whole(
         return Ok(None);
     };
     let id = columns.iter().position(|column| column == "event_id");
-    let event_id = id.and_then(|id| row.cells.get(id)).cloned();
+    let FoundRow { place, cells } = row;
+    let event_id = id.and_then(|id| cells.get(id)).cloned();
     let payload = match &event_id {
         Some(id) => payload(engine, source, day, id)?,
         None => None,
@@ -222,7 +287,8 @@ fn whole(
     Ok(Some(Whole {
         file: file.display().to_string(),
         columns,
-        row,
+        place,
+        cells,
         number,
         event_id,
         payload,
@@ -247,6 +313,162 @@ fn payload(engine: &Engine, source: &SourceName, day: Day, id: &str) -> io::Resu
     Ok(None)
 }
 
+/// Which rows.
+pub(super) struct RowsAsked;
+
+impl IntoParams for RowsAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let [source, date] = day_asked();
+        let [find, cells] = looked_for();
+        vec![
+            source,
+            date,
+            documented::query(
+                "before",
+                "Only rows before this place, as `earlier` of an answer says.",
+                documented::row_place(),
+            ),
+            documented::query(
+                "limit",
+                &format!(
+                    "How many rows at most; without it {LIMIT}. There may be fewer where much had to be looked through."
+                ),
+                documented::number(1..=LIMIT_MAX),
+            ),
+            find,
+            cells,
+        ]
+    }
+}
+
+/// The parameters that name texts.
+fn looked_for() -> [Parameter; 2] {
+    let texts = documented::texts()
+        .property_names(Some(documented::like("^cell\\.")))
+        .build();
+    let mut cells = documented::query(
+        "cell.COLUMN",
+        "A text that the cells of a column hold; `COLUMN` is its name. There may be several, of different columns.",
+        texts,
+    );
+    (cells.style, cells.explode) = (Some(ParameterStyle::Form), Some(true));
+    let find = documented::query(
+        "find",
+        "A text that any cell holds; large and small letters of ASCII are the same.",
+        documented::text(),
+    );
+    [find, cells]
+}
+
+/// Which row.
+pub(super) struct RowAsked;
+
+impl IntoParams for RowAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let place = "Where the row begins, as `place` of an answer says.";
+        let [source, date] = day_asked();
+        vec![
+            source,
+            date,
+            needed("place", place, documented::row_place()),
+        ]
+    }
+}
+
+/// From where on.
+struct LiveAsked;
+
+impl IntoParams for LiveAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let [source, _] = day_asked();
+        let [find, cells] = looked_for();
+        vec![
+            source,
+            find,
+            cells,
+            needed(
+                "width",
+                "How many columns the rows had that are there already: with another number places are not what they were.",
+                documented::count(),
+            ),
+            documented::query(
+                "after",
+                "The `end` of an answer. Needed unless `Last-Event-ID` is there, which a browser sends by itself.",
+                documented::row_place(),
+            ),
+            documented::header(
+                "Last-Event-ID",
+                "The id of the last event that came; it counts before `after`.",
+                documented::row_place(),
+            ),
+        ]
+    }
+}
+
+/// The parameters that name a day.
+fn day_asked() -> [Parameter; 2] {
+    [
+        needed("source", "The name of the source.", documented::source()),
+        documented::query(
+            "date",
+            "The day, written out or by a word; without it today. `latest` is the newest day that has rows.",
+            documented::day(),
+        ),
+    ]
+}
+
+/// Why there may be no rows.
+pub(super) struct NoRows;
+
+impl IntoResponses for NoRows {
+    fn responses() -> Answers {
+        refused(&[
+            kinds::PARAMETER,
+            kinds::READ_TOKEN,
+            kinds::NO_SUCH_SOURCE,
+            kinds::NO_TABLE,
+            kinds::ATTEMPTS,
+            kinds::INTERNAL,
+            kinds::UNREADABLE,
+            kinds::BEHIND,
+        ])
+    }
+}
+
+/// Why there may be no such row.
+pub(super) struct NoRow;
+
+impl IntoResponses for NoRow {
+    fn responses() -> Answers {
+        refused(&[
+            kinds::PARAMETER,
+            kinds::READ_TOKEN,
+            kinds::NO_SUCH_SOURCE,
+            kinds::NO_TABLE,
+            kinds::NO_SUCH_ROW,
+            kinds::ATTEMPTS,
+            kinds::INTERNAL,
+            kinds::UNREADABLE,
+            kinds::BEHIND,
+        ])
+    }
+}
+
+/// Why nobody may look on.
+struct NotLive;
+
+impl IntoResponses for NotLive {
+    fn responses() -> Answers {
+        refused(&[
+            kinds::PARAMETER,
+            kinds::READ_TOKEN,
+            kinds::NO_SUCH_SOURCE,
+            kinds::ATTEMPTS,
+            kinds::CONNECTIONS,
+        ])
+    }
+}
+
 fn answer(json: &impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -254,27 +476,53 @@ fn answer(json: &impl Serialize) -> HttpResponse {
 }
 
 /// `GET /api/rows`
+#[utoipa::path(
+    get,
+    path = "/api/rows",
+    tag = "data",
+    operation_id = "listRows",
+    summary = "Rows of a day",
+    description = "The newest first, some at a time. An answer holds what was found up to `earlier`; with that as `before` the \
+                   next one goes on, also where none was found so far.",
+    params(RowsAsked),
+    responses(
+        (status = 200, description = "The rows.", body = Listed),
+        NoRows,
+    ),
+)]
 pub async fn list(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let listed = async {
         access::check(&request, &engine, false).await?;
         let ask = ask(&query_of(&request), None)?;
         let Rows { day, found, .. } = rows(&engine, &ask).await?;
-        Ok(json!({
-            "source": ask.source,
-            "date": day,
-            "columns": found.columns,
-            "rows": found.rows,
-            "earlier": found.earlier,
-            "end": found.end,
-        }))
+        Ok(Listed {
+            source: ask.source,
+            date: day,
+            columns: found.columns,
+            rows: found.rows.into_iter().map(Row::from).collect(),
+            earlier: found.earlier,
+            end: found.end,
+        })
     };
     match listed.await {
-        Ok(json) => answer(&json),
+        Ok(listed) => answer(&listed),
         Err(problem) => Problem::respond(&problem),
     }
 }
 
 /// `GET /api/row`
+#[utoipa::path(
+    get,
+    path = "/api/row",
+    tag = "data",
+    operation_id = "row",
+    summary = "A row with its payload",
+    params(RowAsked),
+    responses(
+        (status = 200, description = "The row.", body = Whole),
+        NoRow,
+    ),
+)]
 pub async fn single(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let found = async {
         access::check(&request, &engine, false).await?;
@@ -315,6 +563,21 @@ impl Drop for Watcher {
 
 /// `GET /api/rows/live`: rows of today that come behind the place `after`, those that hold what is looked for. Where places are not what they were, as after a
 /// new column or at midnight, it says `anew` and ends.
+#[utoipa::path(
+    get,
+    path = "/api/rows/live",
+    tag = "data",
+    operation_id = "liveRows",
+    summary = "Rows of today as they come",
+    description = "Server-sent events for as long as somebody listens. An event without a name has `RowsCame` as its data, and \
+                   the place where the day ends as its id. An event `anew` says that places are not what they were, as after a \
+                   new column, an edit or midnight, and is the last one. A line `:` now and then says nothing.",
+    params(LiveAsked),
+    responses(
+        (status = 200, description = "The events.", body = String, content_type = "text/event-stream"),
+        NotLive,
+    ),
+)]
 pub async fn live(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let begun = async {
         access::check(&request, &engine, false).await?;
@@ -432,8 +695,14 @@ impl Live {
             return Some(None);
         }
         let skipped = found.earlier > after;
-        let at = Timestamp::now();
-        let data = json!({"at": at, "rows": found.rows, "skipped": skipped, "end": end});
+        let came = Came {
+            at: Timestamp::now(),
+            rows: found.rows.into_iter().map(Row::from).collect(),
+            skipped,
+            end,
+        };
+        // Texts and numbers can always be written.
+        let data = serde_json::to_string(&came).unwrap_or_default();
         Some(Some(format!("id: {end}\ndata: {data}\n\n").into()))
     }
 }

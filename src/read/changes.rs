@@ -23,19 +23,6 @@ pub enum Files {
     Missing,
 }
 
-impl Files {
-    /// The word for it in lists.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Whole => "whole",
-            Self::Touched => "touched",
-            Self::Edited => "edited",
-            Self::Missing => "missing",
-        }
-    }
-}
-
 /// Bytes that are read for one list.
 const READ_MAX: u64 = 64 << 20;
 /// Files whose content is remembered as compared.

@@ -53,7 +53,7 @@ pub struct Wanted {
 }
 
 /// Rows that were found.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Found {
     /// The columns of the newest file.
     pub columns: Vec<String>,
@@ -66,7 +66,7 @@ pub struct Found {
 }
 
 /// A row.
-#[derive(Debug, Serialize, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct FoundRow {
     /// Where it stands.
     pub place: Place,

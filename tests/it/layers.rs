@@ -220,6 +220,7 @@ fn some_crates_and_paths_stay_in_their_place() {
         check("actix_web", &["http", "serve", "main"]);
         check("actix_http::", &["http", "serve"]);
         check("actix_server::", &["serve"]);
+        check("utoipa::", &["http"]);
         check("rustls", &["config", "serve"]);
         check("toml::", &["config"]);
         check("clap::", &["cli", "main"]);

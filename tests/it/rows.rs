@@ -149,10 +149,10 @@ fn a_place_that_moved_is_told() {
 }
 
 /// Server-sent events, one after the other: what stands behind `data: `, or the name of an event.
-struct Events(BufReader<TcpStream>);
+pub struct Events(BufReader<TcpStream>);
 
 impl Events {
-    fn open(server: &Server, query: &str, last: &str) -> Self {
+    pub fn open(server: &Server, query: &str, last: &str) -> Self {
         let addr = server.url.strip_prefix("http://").expect("an address");
         let mut stream = TcpStream::connect(addr).expect("a connection");
         stream
@@ -167,7 +167,7 @@ impl Events {
         Self(BufReader::new(stream))
     }
 
-    fn next(&mut self) -> (String, Value) {
+    pub fn next(&mut self) -> (String, Value) {
         let mut event = String::new();
         loop {
             let mut line = String::new();

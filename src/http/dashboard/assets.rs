@@ -1,6 +1,8 @@
 //! Style, scripts, and the library of the charts: all within the binary, open
 //! to all as they tell nothing, and kept by browsers until another build.
 
+use crate::http::documented::{Answers, in_path, like, one_of, refused, said, text};
+use crate::http::kinds;
 use crate::http::problem::Problem;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -8,6 +10,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::io::Write as _;
 use std::sync::LazyLock;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{Content, ResponseBuilder};
+use utoipa::{IntoParams, IntoResponses};
 
 struct Asset {
     name: &'static str,
@@ -69,7 +74,58 @@ fn zipped(text: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap_or_default()
 }
 
+/// Which of them.
+struct Asked;
+
+impl IntoParams for Asked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            in_path(
+                "version",
+                "That of the page which names them; by any other they are not to be kept.",
+                like("^[^/]+$"),
+            ),
+            in_path(
+                "name",
+                "Which.",
+                one_of(ASSETS.iter().map(|asset| asset.name)),
+            ),
+        ]
+    }
+}
+
+/// What they are answered.
+struct Given;
+
+impl IntoResponses for Given {
+    fn responses() -> Answers {
+        let mut answers = refused(&[kinds::NO_SUCH_PATH]);
+        let mut given = ResponseBuilder::new()
+            .description("It, gzipped where that is understood.")
+            .header(
+                "Content-Encoding",
+                said("`gzip`, where the request takes that."),
+            );
+        for asset in ASSETS.iter() {
+            let kind = asset.kind.split(';').next().unwrap_or(asset.kind);
+            given = given.content(kind, Content::new(Some(text())));
+        }
+        answers.insert("200".to_owned(), given.into());
+        answers
+    }
+}
+
 /// `GET /assets/{version}/{name}`
+#[utoipa::path(
+    get,
+    path = "/assets/{version}/{name}",
+    tag = "pages",
+    operation_id = "asset",
+    summary = "Style, scripts and the icon of the pages",
+    params(Asked),
+    responses(Given),
+    security(()),
+)]
 pub async fn asset(request: HttpRequest, path: web::Path<(String, String)>) -> HttpResponse {
     let (version, name) = path.into_inner();
     let found = ASSETS.iter().find(|asset| asset.name == name);

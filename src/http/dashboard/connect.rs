@@ -5,12 +5,14 @@
 //! just made, once, and never in an address bar.
 
 use super::form::Fields;
-use super::{Frame, is_person, page, reader, see, test_event, words};
+use super::{Frame, Page, is_person, page, reader, see, test_event, words};
 use crate::config::{Auth, Source};
 use crate::engine::Engine;
 use crate::event::{Day, Id, Preset, SourceName, TEST_KEY, Timestamp};
 use crate::http::aside::aside;
 use crate::http::direct::Hooks;
+use crate::http::documented::{self, Answers, go_on, query, refused_or, text};
+use crate::http::kinds;
 use crate::http::listing::{self, Listed};
 use crate::http::problem::Problem;
 use crate::http::{address, cookies, query_of};
@@ -23,6 +25,9 @@ use askama::Template;
 use chrono_tz::Tz;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, IntoResponses, PartialSchema, ToSchema};
 
 #[derive(Template)]
 #[template(path = "connect.html", config = "src/http/dashboard/askama.toml")]
@@ -230,7 +235,40 @@ impl ConnectPage {
     }
 }
 
+/// What the address says that was done.
+struct Done;
+
+impl IntoParams for Done {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let tested = "A test event was delivered to this source; with `id` and `was`. This and the others are where the forms lead.";
+        vec![
+            query("tested", tested, documented::source()),
+            query("id", "The id of the test event.", documented::id()),
+            query(
+                "was",
+                "What became of the test event.",
+                documented::one_of(["stored", "duplicate"]),
+            ),
+            query(
+                "made",
+                "The link with this id was made. Its address is told once.",
+                text(),
+            ),
+            query("revoked", "The link with this id was revoked.", text()),
+        ]
+    }
+}
+
 /// `GET /connect`
+#[utoipa::path(
+    get,
+    path = "/connect",
+    tag = "pages",
+    operation_id = "connectPage",
+    summary = "What to fill in at the sender, and links for spreadsheets",
+    params(Done),
+    responses(Page)
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,
@@ -325,7 +363,93 @@ fn views(engine: &Engine) -> BTreeMap<SourceName, Vec<String>> {
         .collect()
 }
 
+/// The fields of its forms, as the description of the interface has them.
+struct Change;
+
+impl PartialSchema for Change {
+    fn schema() -> RefOr<Schema> {
+        let options = |list: &'static [(&str, &str)]| {
+            documented::one_of(list.iter().map(|(value, _)| *value))
+        };
+        documented::form(
+            [
+                ("proof", "What stands in the pages of the session.", text()),
+                (
+                    "test",
+                    "The source that a test event is delivered to; with `mark`.",
+                    text(),
+                ),
+                ("mark", "What tells the test event from others.", text()),
+                (
+                    "revoke",
+                    "The id of the link that is to open nothing any more.",
+                    text(),
+                ),
+                (
+                    "source",
+                    "Where neither is there: of which source a link is made.",
+                    text(),
+                ),
+                (
+                    "day",
+                    "Its day, or `-7d` and the like for all days since then; the form offers some.",
+                    text(),
+                ),
+                ("from", "Its first day, instead of `day`.", text()),
+                ("to", "Its last day.", text()),
+                ("format", "As what; without it CSV.", options(&FORMATS)),
+                (
+                    "profile",
+                    "As the parameter of a download; this and what follows may be empty.",
+                    text(),
+                ),
+                ("delimiter", "As the parameter of a download.", text()),
+                ("decimal", "As the parameter of a download.", text()),
+                ("columns", "As the parameter of a download.", text()),
+                ("view", "As the parameter of a download.", text()),
+                (
+                    "expires",
+                    "How long it opens, as `90d`; without it until it is revoked.",
+                    text(),
+                ),
+            ],
+            &["proof"],
+        )
+    }
+}
+
+impl ToSchema for Change {}
+
+/// What its forms are answered.
+struct Changed;
+
+impl IntoResponses for Changed {
+    fn responses() -> Answers {
+        let mut answers = refused_or(
+            &[kinds::READ_TOKEN, kinds::FORM, kinds::INTERNAL],
+            &[400, 404, 413, 500, 503],
+            &[400, 413, 415],
+        );
+        let done = go_on(
+            "It is done, which the next page tells; or people have to log in.",
+            None,
+        );
+        answers.insert("303".to_owned(), done.into());
+        answers
+    }
+}
+
 /// `POST /connect`: makes a link, revokes one, or delivers a test event. What follows is another page, so that to load it again repeats nothing.
+#[utoipa::path(
+    post,
+    path = "/connect",
+    tag = "pages",
+    operation_id = "change",
+    summary = "Make a link, revoke one, or send a test event",
+    request_body(content = inline(Change), content_type = "application/x-www-form-urlencoded"),
+    responses(Changed),
+    security(("session" = [])),
+)]
 pub async fn change(
     request: HttpRequest,
     engine: web::Data<Engine>,

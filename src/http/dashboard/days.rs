@@ -2,17 +2,21 @@
 //! any form, which is made here and can be copied.
 
 use super::form::Fields;
-use super::{Frame, page, reader, words};
+use super::{Frame, Page, page, reader, words};
 use crate::engine::Engine;
 use crate::event::SourceName;
+use crate::http::documented::{self, query, text};
 use crate::http::listing::{self, Listed};
 use crate::http::problem::Problem;
 use crate::http::{address, query_of};
 use crate::read::Files;
+use crate::read::ask::{DECIMALS, DELIMITERS, Format, PROFILES};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono_tz::Tz;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
 #[derive(Template)]
 #[template(path = "days.html", config = "src/http/dashboard/askama.toml")]
@@ -56,7 +60,61 @@ impl DaysPage {
     }
 }
 
+/// The form, as the description of the interface has it.
+struct LinkAsked;
+
+impl IntoParams for LinkAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let words = |name, what, words: Vec<&str>| query(name, what, documented::one_of(words));
+        vec![
+            query(
+                "source",
+                "Of which source a link is wanted; without it none is made.",
+                documented::source(),
+            ),
+            query("day", "Its day, by a word, or written out.", text()),
+            query(
+                "from",
+                "Or its first day, written out or by a word.",
+                text(),
+            ),
+            query("to", "Its last day.", text()),
+            words(
+                "format",
+                "As what.",
+                Format::ALL.map(|(_, ending)| ending).to_vec(),
+            ),
+            words(
+                "profile",
+                "As the parameter of a download; this and what follows may be empty.",
+                PROFILES.map(|(word, _)| word).to_vec(),
+            ),
+            words(
+                "delimiter",
+                "As the parameter of a download.",
+                DELIMITERS.map(|(word, _)| word).to_vec(),
+            ),
+            words(
+                "decimal",
+                "As the parameter of a download.",
+                DECIMALS.map(|(word, _)| word).to_vec(),
+            ),
+            query("columns", "As the parameter of a download.", text()),
+            query("view", "As the parameter of a download.", text()),
+        ]
+    }
+}
+
 /// `GET /days`
+#[utoipa::path(
+    get,
+    path = "/days",
+    tag = "pages",
+    operation_id = "daysPage",
+    summary = "Every day, and the link to any range of them",
+    params(LinkAsked),
+    responses(Page)
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,

@@ -4,12 +4,16 @@ use super::{Frame, begin, page, see};
 use crate::engine::Engine;
 use crate::http::aside::aside;
 use crate::http::attempts::Attempts;
+use crate::http::documented::{self, Answers, go_on, query as asked, refused, refused_or};
+use crate::http::kinds;
 use crate::http::problem::Problem;
 use crate::http::{access, cookies, query_of};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde::Deserialize;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses, ToSchema};
 
 #[derive(Template)]
 #[template(path = "login.html", config = "src/http/dashboard/askama.toml")]
@@ -35,21 +39,105 @@ pub(super) fn over(engine: &Engine) -> HttpResponse {
 }
 
 /// What the form sends.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct Login {
+    /// The read token.
     token: String,
+    /// The page that is gone on to, as `days`; without it the overview.
     #[serde(default)]
     to: String,
 }
 
 /// A form that only proves that it is ours.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 pub struct Proof {
+    /// What stands in the pages of the session.
     #[serde(default)]
     proof: String,
 }
 
+/// What the page is told.
+struct Asked;
+
+impl IntoParams for Asked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![
+            asked(
+                "to",
+                "The page that is gone on to, as `days`.",
+                documented::text(),
+            ),
+            asked(
+                "wrong",
+                "It says that a token was wrong, where this is there.",
+                documented::text(),
+            ),
+        ]
+    }
+}
+
+/// What the page is answered.
+struct Shown;
+
+impl IntoResponses for Shown {
+    fn responses() -> Answers {
+        let mut answers = refused(&[kinds::INTERNAL]);
+        answers.insert("200".to_owned(), documented::page("The page.").into());
+        answers
+    }
+}
+
+/// What a login is answered.
+struct Entered;
+
+impl IntoResponses for Entered {
+    fn responses() -> Answers {
+        let mut answers = refused_or(
+            &[
+                kinds::FORM,
+                kinds::ATTEMPTS,
+                kinds::INTERNAL,
+                kinds::NOT_DURABLE,
+            ],
+            &[403],
+            &[400, 413, 415],
+        );
+        let done = go_on("The page that is gone on to.", Some("The session."));
+        answers.insert("303".to_owned(), done.into());
+        answers
+    }
+}
+
+/// What a logout is answered.
+struct Left;
+
+impl IntoResponses for Left {
+    fn responses() -> Answers {
+        let mut answers = refused_or(
+            &[kinds::FORM, kinds::INTERNAL, kinds::NOT_DURABLE],
+            &[],
+            &[400, 413, 415],
+        );
+        let done = go_on(
+            "The page where people log in, also where there was no session.",
+            Some("The session is taken away."),
+        );
+        answers.insert("303".to_owned(), done.into());
+        answers
+    }
+}
+
 /// `GET /login`: open to all.
+#[utoipa::path(
+    get,
+    path = "/login",
+    tag = "pages",
+    operation_id = "loginPage",
+    summary = "Where people log in",
+    params(Asked),
+    responses(Shown),
+    security(()),
+)]
 pub async fn form(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let query = query_of(&request);
     let given = |wanted: &str| query.iter().find(|(name, _)| name == wanted);
@@ -68,6 +156,16 @@ fn show(engine: &Engine, status: StatusCode, wrong: bool, to: String) -> HttpRes
 }
 
 /// `POST /login`: a session always gets a name of its own, whatever the browser showed before.
+#[utoipa::path(
+    post,
+    path = "/login",
+    tag = "pages",
+    operation_id = "login",
+    summary = "Begin a session",
+    request_body(content = inline(Login), content_type = "application/x-www-form-urlencoded"),
+    responses(Entered),
+    security(()),
+)]
 pub async fn enter(
     request: HttpRequest,
     engine: web::Data<Engine>,
@@ -98,6 +196,16 @@ fn is_page(to: &str) -> bool {
 }
 
 /// `POST /logout`
+#[utoipa::path(
+    post,
+    path = "/logout",
+    tag = "pages",
+    operation_id = "logout",
+    summary = "End the session",
+    request_body(content = inline(Proof), content_type = "application/x-www-form-urlencoded"),
+    responses(Left),
+    security(("session" = [])),
+)]
 pub async fn leave(
     request: HttpRequest,
     engine: web::Data<Engine>,

@@ -13,7 +13,9 @@ use crate::event::{Id, Timestamp};
 use crate::http::aside::{Undone, aside};
 use crate::http::cookies;
 use crate::http::direct::Hooks;
+use crate::http::documented::{self, Answers, go_on, refused_or, text};
 use crate::http::hooks::{self, NotHandedOver, Stored};
+use crate::http::kinds;
 use crate::http::problem::Problem;
 use crate::http::refused::{self as bodies, Looked, named, unreadable};
 use crate::journal::Verdict;
@@ -27,11 +29,93 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoResponses, PartialSchema, ToSchema};
 
 /// How long the journal is asked what it has.
 const ASK_MAX: Duration = Duration::from_secs(2);
 
+/// The fields of its forms, as the description of the interface has them.
+struct Mend;
+
+impl PartialSchema for Mend {
+    fn schema() -> RefOr<Schema> {
+        documented::form(
+            [
+                ("proof", "What stands in the pages of the session.", text()),
+                ("id", "The `id` of the body.", documented::id()),
+                ("at", "Its `at`.", documented::body_place()),
+                (
+                    "do",
+                    "Show the rows that `text` would make, deliver it, dismiss the body, or put it back; `dismiss-all` needs no `id`.",
+                    documented::one_of(["preview", "deliver", "dismiss", "back", "dismiss-all"]),
+                ),
+                (
+                    "each",
+                    "For `dismiss-all` the `id` and the `at` of a body, with a dot between them; several, at most as many as a page has.",
+                    text(),
+                ),
+                ("text", "The body, corrected.", text()),
+                (
+                    "list",
+                    "Anything, where the list is to be gone back to.",
+                    text(),
+                ),
+                ("source", "The `source` of that list.", text()),
+                ("state", "The `state` of that list.", text()),
+                ("before", "The `before` of that list.", text()),
+            ],
+            &["proof", "do"],
+        )
+    }
+}
+
+impl ToSchema for Mend {}
+
+/// What its forms are answered.
+struct Mended;
+
+impl IntoResponses for Mended {
+    fn responses() -> Answers {
+        let mut answers = refused_or(
+            &[
+                kinds::CUT_OFF,
+                kinds::READ_TOKEN,
+                kinds::FORM,
+                kinds::TOO_SLOW,
+                kinds::TOO_LARGE,
+                kinds::INTERNAL,
+                kinds::BUSY,
+            ],
+            &[401, 403, 404, 413, 422, 500, 503],
+            &[],
+        );
+        let shown = documented::page(
+            "The rows that it would make; or it is stored, which could not be noted.",
+        );
+        let done = go_on(
+            "It is done, which the next page tells; or the body is not there any more.",
+            None,
+        );
+        answers.extend([
+            ("200".to_owned(), shown.into()),
+            ("303".to_owned(), done.into()),
+        ]);
+        answers
+    }
+}
+
 /// `POST /refused`
+#[utoipa::path(
+    post,
+    path = "/refused",
+    tag = "pages",
+    operation_id = "mend",
+    summary = "Correct a refused body, deliver it, dismiss it or put it back",
+    request_body(content = inline(Mend), content_type = "application/x-www-form-urlencoded"),
+    responses(Mended),
+    security(("session" = [])),
+)]
 pub async fn post(
     request: HttpRequest,
     payload: web::Payload,
@@ -52,12 +136,15 @@ pub async fn post(
         Ok(posted) => posted,
         Err(problem) => return problem.respond(),
     };
-    let proven = cookies::form_of(&request, &engine, posted.get("proof"));
-    if posted.get("do") == "dismiss-all" {
-        return match proven {
-            Ok(_) => dismiss_all(&engine, &posted).await,
-            Err(problem) => problem.respond(),
-        };
+    let is_body = posted.get("do") != "dismiss-all";
+    let is_proven = match cookies::form_of(&request, &engine, posted.get("proof")) {
+        Ok(_) => true,
+        // The page may be of a session before this one: its text is not to be lost.
+        Err(Problem::Form) if is_body && is_person(&request) => false,
+        Err(problem) => return problem.respond(),
+    };
+    if !is_body {
+        return dismiss_all(&engine, &posted).await;
     }
     let Some((id, place)) = named(|name| posted.get(name).to_owned()) else {
         return see("refused?told=gone").finish();
@@ -67,26 +154,25 @@ pub async fn post(
         Err(Problem::NoSuchBody) => return see("refused?told=gone").finish(),
         Err(problem) => return problem.respond(),
     };
-    match proven {
-        Ok(_) => {}
-        // The page is of a session before this one: its text is not to be lost, and nothing is done with it.
-        Err(problem @ Problem::Form) if is_person(&request) => {
-            let told = Told {
+    if !is_proven {
+        let text = Some(posted.get("text").replace("\r\n", "\n")).filter(|text| !text.is_empty());
+        let outcome = Outcome {
+            told: Some(Told {
                 good: false,
                 title: "Nothing was done yet.",
                 text: "You have logged in since this page was opened. Look at it once more, and press the button again."
                     .into(),
-            };
-            let outcome = Outcome {
-                told: Some(told),
-                ..Outcome::default()
-            };
-            let text = posted.get("text").replace("\r\n", "\n");
-            let text = Some(text).filter(|text| !text.is_empty());
-            let (status, _) = problem.for_person();
-            return one(&engine, Some(&session), &found, text, outcome, status);
-        }
-        Err(problem) => return problem.respond(),
+            }),
+            ..Outcome::default()
+        };
+        return one(
+            &engine,
+            Some(&session),
+            &found,
+            text,
+            outcome,
+            StatusCode::FORBIDDEN,
+        );
     }
     match posted.get("do") {
         "dismiss" => note(&engine, &posted, &found, "dismissed").await,

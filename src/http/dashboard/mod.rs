@@ -29,6 +29,7 @@ mod words;
 
 use super::access::{self, Shown};
 use super::aside::aside;
+use super::documented::{self, Answers, Reading};
 use super::problem::Problem;
 use super::{cookies, query_of};
 use crate::engine::Engine;
@@ -37,6 +38,7 @@ use crate::sessions::Session;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
+use utoipa::IntoResponses;
 
 /// Pages load their own style and scripts, ask this server alone, and run nothing that stands in them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -96,6 +98,27 @@ async fn reader(
             Err(see(&to).finish())
         }
         Err(problem) => Err(problem.respond()),
+    }
+}
+
+/// What a page is answered, where it is not refused as `refusals` say.
+fn page_or(mut refusals: Answers) -> Answers {
+    let login = "Where people log in. A program hears 401 instead.";
+    let answers = [
+        ("200", documented::page("The page.")),
+        ("303", documented::go_on(login, None)),
+    ];
+    let answers = answers.map(|(status, answer)| (status.to_owned(), answer.into()));
+    refusals.extend(answers);
+    refusals
+}
+
+/// What a page is answered of which nothing is asked that could be wrong.
+struct Page;
+
+impl IntoResponses for Page {
+    fn responses() -> Answers {
+        page_or(Reading::responses())
     }
 }
 

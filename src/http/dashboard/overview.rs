@@ -1,8 +1,10 @@
 //! `/`: is it working, what came in, where is my file.
 
-use super::{Frame, page, reader, words};
+use super::{Frame, page, page_or, reader, words};
 use crate::engine::Engine;
 use crate::event::Timestamp;
+use crate::http::documented::{Answers, refused};
+use crate::http::kinds;
 use crate::http::overview::{OfSource, Overview, overview};
 use crate::http::problem::Problem;
 use actix_web::http::StatusCode;
@@ -10,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use chrono_tz::Tz;
 use std::borrow::Borrow;
+use utoipa::IntoResponses;
 
 #[derive(Template)]
 #[template(path = "overview.html", config = "src/http/dashboard/askama.toml")]
@@ -80,7 +83,31 @@ impl OverviewPage {
     }
 }
 
+/// What it is answered.
+struct Home;
+
+impl IntoResponses for Home {
+    fn responses() -> Answers {
+        page_or(refused(&[
+            kinds::READ_TOKEN,
+            kinds::ATTEMPTS,
+            kinds::INTERNAL,
+            kinds::NOT_DURABLE,
+        ]))
+    }
+}
+
 /// `GET /`
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "pages",
+    operation_id = "overviewPage",
+    summary = "How it goes",
+    description = "A browser that shows the read token in the address gets a session, and goes on to the address without it.",
+    responses(Home),
+    security(("bearer" = []), ("basic" = []), ("token" = []), ("session" = [])),
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,

@@ -3,10 +3,11 @@
 
 use super::card::{Card, Fault};
 use super::shown::{self, Excerpt, Shown};
-use super::{Frame, page, reader, see, words};
+use super::{Frame, page, page_or, reader, see, words};
 use crate::engine::Engine;
 use crate::event::{Id, SourceName, Timestamp};
 use crate::http::aside::aside;
+use crate::http::documented::{self, Answers, query as asked};
 use crate::http::problem::Problem;
 use crate::http::query_of;
 use crate::http::refused::{self as bodies, Looked, named, value};
@@ -19,6 +20,8 @@ use chrono_tz::Tz;
 use std::borrow::Borrow;
 use std::fmt::Write as _;
 use std::io;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses};
 
 /// Bodies on a page.
 pub(super) const PAGE: usize = 20;
@@ -169,7 +172,50 @@ impl OnePage {
     }
 }
 
+/// Which bodies.
+struct BodiesAsked;
+
+impl IntoParams for BodiesAsked {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let limit = format!("How many bodies at most; without it {PAGE}.");
+        let mut all = bodies::bodies_asked().to_vec();
+        all.extend([
+            asked("limit", &limit, documented::number(1..=PAGE)),
+            asked(
+                "id",
+                "The `id` of one body, which alone is shown; with `at`.",
+                documented::id(),
+            ),
+            asked("at", "Its `at`.", documented::body_place()),
+            asked(
+                "told",
+                "What was done with it; where the forms lead.",
+                documented::text(),
+            ),
+        ]);
+        all
+    }
+}
+
+/// What it is answered.
+struct Listed;
+
+impl IntoResponses for Listed {
+    fn responses() -> Answers {
+        page_or(bodies::NoBodies::responses())
+    }
+}
+
 /// `GET /refused`
+#[utoipa::path(
+    get,
+    path = "/refused",
+    tag = "pages",
+    operation_id = "refusedPage",
+    summary = "Refused bodies, or one of them to be corrected",
+    params(BodiesAsked),
+    responses(Listed)
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,

@@ -1,9 +1,10 @@
 //! `/rows`: a day row by row, the newest first, with what is looked for;
 //! `/row`: one of them with every field, and its payload as it came.
 
-use super::{Frame, page, reader, words};
+use super::{Frame, page, page_or, reader, words};
 use crate::engine::Engine;
 use crate::event::{Day, SourceName};
+use crate::http::documented::{self, Answers, query as asked};
 use crate::http::problem::Problem;
 use crate::http::query_of;
 use crate::http::rows::{self, CELL, Rows, RowsAsk, Whole};
@@ -13,6 +14,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::{Display, Write as _};
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, IntoResponses};
 
 /// So many columns are shown where none is chosen: the first in which anything stands.
 const COLUMNS: usize = 12;
@@ -90,7 +94,7 @@ struct RowPage {
 impl RowPage {
     /// Names and values, in the order of the columns.
     fn fields(&self) -> Vec<(String, String)> {
-        let cells = self.whole.columns.iter().zip(&self.whole.row.cells);
+        let cells = self.whole.columns.iter().zip(&self.whole.cells);
         cells
             .map(|(name, cell)| (words::shown(name, 1_000), words::shown(cell, FIELD_LETTERS)))
             .collect()
@@ -111,7 +115,61 @@ impl RowPage {
     }
 }
 
+/// Which rows, and which of their columns.
+struct RowsAsked;
+
+impl IntoParams for RowsAsked {
+    fn into_params(from: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut all = rows::RowsAsked::into_params(from);
+        for parameter in &mut all {
+            // The page has one where none is named.
+            parameter.required = Required::False;
+        }
+        all.extend([
+            asked(
+                "column",
+                "A column whose cells hold the text in `holds`.",
+                documented::text(),
+            ),
+            asked("holds", "That text.", documented::text()),
+            asked(
+                "show",
+                "A column that is shown. There may be several; without it the first in which anything stands.",
+                documented::text(),
+            ),
+        ]);
+        all
+    }
+}
+
+/// What the list is answered.
+struct RowsAnswered;
+
+impl IntoResponses for RowsAnswered {
+    fn responses() -> Answers {
+        page_or(rows::NoRows::responses())
+    }
+}
+
+/// What a row is answered.
+struct RowAnswered;
+
+impl IntoResponses for RowAnswered {
+    fn responses() -> Answers {
+        page_or(rows::NoRow::responses())
+    }
+}
+
 /// `GET /rows`
+#[utoipa::path(
+    get,
+    path = "/rows",
+    tag = "pages",
+    operation_id = "rowsPage",
+    summary = "A day row by row",
+    params(RowsAsked),
+    responses(RowsAnswered)
+)]
 pub async fn show(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,
@@ -242,6 +300,15 @@ fn sources(engine: &Engine) -> Vec<SourceName> {
 }
 
 /// `GET /row`
+#[utoipa::path(
+    get,
+    path = "/row",
+    tag = "pages",
+    operation_id = "rowPage",
+    summary = "A row with every field, and its payload",
+    params(rows::RowAsked),
+    responses(RowAnswered)
+)]
 pub async fn one(request: HttpRequest, engine: web::Data<Engine>) -> HttpResponse {
     let session = match reader(&request, &engine).await {
         Ok(session) => session,

@@ -148,13 +148,16 @@ impl Delimiter {
 /// What a parameter may be, as a message lists it, and what it means.
 type Words<T> = [(&'static str, T)];
 
-const DELIMITERS: [(&str, Delimiter); 3] = [
+/// What `delimiter` may be.
+pub const DELIMITERS: [(&str, Delimiter); 3] = [
     ("comma", Delimiter::Comma),
     ("semicolon", Delimiter::Semicolon),
     ("tab", Delimiter::Tab),
 ];
-const DECIMALS: [(&str, Decimal); 2] = [("point", Decimal::Point), ("comma", Decimal::Comma)];
-const PROFILES: [(&str, bool); 2] = [("plain", false), ("excel", true)];
+/// What `decimal` may be.
+pub const DECIMALS: [(&str, Decimal); 2] = [("point", Decimal::Point), ("comma", Decimal::Comma)];
+/// What `profile` may be, and whether that is the one for Excel.
+pub const PROFILES: [(&str, bool); 2] = [("plain", false), ("excel", true)];
 
 /// The parameters of every export, besides those that say who asks.
 const PARAMETERS: [&str; 6] = ["profile", "delimiter", "decimal", "columns", "view", "tz"];
