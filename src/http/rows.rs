@@ -38,7 +38,7 @@ const LIVE_EVERY: Duration = Duration::from_millis(500);
 /// Looks after which something is said where nothing came: only that tells that somebody is gone.
 const SILENT_MAX: u32 = 10;
 /// Rows of a look at most: nobody reads more in that time.
-const LIVE_ROWS: usize = 100;
+const LIVE_ROWS: usize = 50;
 /// So many look at a time.
 const WATCHERS_MAX: usize = 64;
 

@@ -65,7 +65,7 @@ export default async function (world) {
   await world.step("they show what came", async () => {
     const [overview, rows] = visits;
     world.match(await rows.page.locator("#came").innerText(), /came since this page was opened/, "rows");
-    world.ok((await rows.page.locator("#rows tbody tr").count()) <= 500, "rows of the page");
+    world.ok((await rows.page.locator("#rows tbody tr").count()) <= 300, "rows of the page");
     world.match(await overview.page.locator(".figures").first().innerText(), /\d/, "figures");
   });
   const busy = visits.flatMap((visit) => visit.busy);

@@ -32,7 +32,7 @@ export default async function (world) {
       await page.waitForTimeout(600);
     }
     await world.until(() => visit.text(FIRST), (text) => text.includes("Many 7 149"), "the newest");
-    world.ok((await visit.count("#rows tbody tr")) <= 500, "more than 500 rows in the page");
+    world.ok((await visit.count("#rows tbody tr")) <= 300, "more than 300 rows in the page");
   });
 
   await world.step("after a lost connection it goes on where it was", async () => {

@@ -1,6 +1,6 @@
 // Rows that come while somebody looks, and what is shown in another order. All of it can be read without.
 
-const ROWS_MAX = 500;
+const ROWS_MAX = 300;
 const LETTERS = 120;
 
 const table = document.getElementById("rows");
