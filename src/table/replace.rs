@@ -5,7 +5,7 @@ use super::day::{Table, TableError, part_path};
 use super::files::is_start_of;
 use crate::disk::{File, Open, SharedFile, Stat};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl Table {
     /// What its files are now.
@@ -65,6 +65,8 @@ impl Table {
         let csv_dir = self.layout.csv_dir(&self.source);
         let mut aside = Vec::new();
         let parts = u32::try_from(self.full.len() + 1).unwrap_or(u32::MAX);
+        // Before the last one gets its name: with that the table is in its place.
+        self.clear_behind(parts, edited, ours, known, &mut aside)?;
         for (nth, number) in (1..=parts).enumerate() {
             let from = part_path(&self.layout, &self.source, self.day, number, true);
             let to = self.layout.csv(&self.source, self.day, number);
@@ -92,6 +94,36 @@ impl Table {
         Ok(aside)
     }
 
+    /// The new table has `parts` files. Where rules leave rows out, or the journal lacks some, the old one may have had more: of
+    /// those what is one of `ours` goes, and what is not is set aside.
+    fn clear_behind(
+        &self,
+        parts: u32,
+        edited: &str,
+        ours: &[Stat],
+        known: &[PartState],
+        aside: &mut Vec<PathBuf>,
+    ) -> Result<(), TableError> {
+        let remembered = u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let more = u32::try_from(ours.len()).unwrap_or(u32::MAX);
+        let mut cleared = false;
+        for number in (parts + 1..=remembered.max(parts.saturating_add(more))).rev() {
+            let path = self.layout.csv(&self.source, self.day, number);
+            match self.disk.stat(&path)? {
+                Some(there) if ours.contains(&there) => self.disk.remove(&path)?,
+                Some(there) if number <= remembered && there.bytes > 0 => {
+                    aside.extend(self.give_other_name(&path, edited)?);
+                }
+                _ => continue,
+            }
+            cleared = true;
+        }
+        if cleared {
+            self.disk.sync_dir(&self.layout.csv_dir(&self.source))?;
+        }
+        Ok(())
+    }
+
     /// Gives what stands under a part's name another one, unless it is empty or the beginning of `ours`; one that somebody
     /// `cut` is kept all the same.
     fn set_aside(
@@ -110,14 +142,14 @@ impl Table {
         if there.stat()?.bytes == 0 || (!cut && is_start_of(&*there, &**ours)?) {
             return Ok(None);
         }
-        let stem = path
-            .file_stem()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        if self.is_kept(&stem, &*there)? {
+        if self.is_kept(&stem_of(&path), &*there)? {
             return Ok(None);
         }
+        self.give_other_name(&path, edited)
+    }
+
+    fn give_other_name(&self, path: &Path, edited: &str) -> Result<Option<PathBuf>, TableError> {
+        let stem = stem_of(path);
         for nth in 1.. {
             let again = if nth == 1 {
                 String::new()
@@ -126,7 +158,7 @@ impl Table {
             };
             let aside = path.with_file_name(format!("{stem}.edited-{edited}{again}.csv"));
             if self.disk.stat(&aside)?.is_none() {
-                self.disk.rename(&path, &aside)?;
+                self.disk.rename(path, &aside)?;
                 return Ok(Some(aside));
             }
         }
@@ -150,4 +182,10 @@ impl Table {
         let mut copies = names.iter().filter(|name| name.starts_with(&start));
         Ok(copies.any(|name| is_copy(name).unwrap_or(false)))
     }
+}
+
+/// The name of a file without its ending.
+fn stem_of(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default();
+    stem.to_string_lossy().into_owned()
 }

@@ -1,10 +1,11 @@
 //! A download: every row that was acknowledged before it was asked for, as a
 //! rectangle, under a header that only grows.
 
-use crate::tables::{event_of, events_of, rectangle, unchanged};
+use crate::tables::{event_of, events_of, rectangle, rows_of, unchanged};
 use crate::world::{Held, World, source};
 use rowhook::disk::{Disk as _, Open, read_range};
 use rowhook::event::Day;
+use rowhook::flatten::Rules;
 use rowhook::follow::Together;
 use rowhook::table::{Snapshot, SnapshotPart};
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl World {
         };
         match table {
             Some(table) if self.is_edited(&table) => {}
-            Some(table) => self.check_download(nth, &table, &wanted)?,
+            Some(table) => self.check_download(nth, &table, wanted)?,
             None if wanted.is_empty() => {}
             None => return Err(format!("a download has no table for {wanted:?}")),
         }
@@ -84,7 +85,10 @@ impl World {
         }
     }
 
-    fn check_download(&mut self, nth: usize, table: &Snapshot, wanted: &[usize]) -> Held {
+    fn check_download(&mut self, nth: usize, table: &Snapshot, wanted: Vec<usize>) -> Held {
+        let rules = Rules::parse(&table.rules).ok_or("rules that nobody has")?;
+        let with_tests = rules.take_tests();
+        let wanted = rows_of(wanted, with_tests, &self.model.events);
         let mut found = Vec::new();
         for part in &table.parts {
             let content = self.part(part)?;
@@ -110,12 +114,12 @@ impl World {
                 found.push(event.ok_or_else(|| format!("a download has {row:?}"))?);
             }
         }
-        if !found.starts_with(wanted) {
+        if !found.starts_with(&wanted) {
             return Err(format!(
                 "a download has {found:?}, acknowledged was {wanted:?}"
             ));
         }
-        let key = (nth, table.day.to_string());
+        let key = (nth, table.day.to_string(), with_tests);
         let columns: Vec<String> = table
             .columns
             .iter()

@@ -17,6 +17,8 @@ pub struct Event {
     pub id: Id,
     /// What its row must show besides receipt and id.
     pub cells: BTreeMap<String, String>,
+    /// Whether it says of itself that it is a test: some rules leave it out.
+    pub is_test: bool,
 }
 
 /// A body that could not become an event.
@@ -52,7 +54,8 @@ pub struct Model {
     pub failed: Vec<usize>,
     pub bodies: Vec<Body>,
     pub edits: Vec<Edit>,
-    pub downloads: HashMap<(usize, String), Seen>,
+    /// By source, day, and whether the rules then took tests.
+    pub downloads: HashMap<(usize, String, bool), Seen>,
     /// Whether the power ever went: then behind what was synced there may be anything.
     pub was_cut: bool,
     /// Whether the rules of tables changed.
@@ -66,7 +69,13 @@ impl Model {
     pub fn new_event(&mut self, rng: &mut Rng, source: usize, columns: usize) -> usize {
         let n = self.events.len();
         let mut cells = BTreeMap::from([("n".to_owned(), n.to_string())]);
-        let mut text = format!(r#"{{"n":{n}"#);
+        let is_test = rng.u8(..8) == 0;
+        let mut text = if is_test {
+            cells.insert("rowhook_test".to_owned(), "t".to_owned());
+            format!(r#"{{"rowhook_test":"t","n":{n}"#)
+        } else {
+            format!(r#"{{"n":{n}"#)
+        };
         for column in 0..columns {
             if rng.u8(..3) > 0 {
                 continue;
@@ -88,6 +97,7 @@ impl Model {
             text,
             id,
             cells,
+            is_test,
         });
         n
     }
