@@ -30,6 +30,9 @@ const LINES_LISTED: usize = 2;
 pub(super) const LINES: usize = 5;
 /// A larger body is no text for a text area.
 const EDITED_BYTES_MAX: usize = 4 << 20;
+/// Nor is one whose letters change between those of ASCII and others more often than this: a browser takes half a second to lay
+/// that out, and four times as long for twice as many.
+const CHANGES_MAX: usize = 20_000;
 
 #[derive(Template)]
 #[template(path = "refused.html", config = "src/http/dashboard/askama.toml")]
@@ -345,7 +348,7 @@ pub(super) fn one(
     page(status, &shown)
 }
 
-/// A body as it stands in the text area; nothing for one that is no text, or too large.
+/// A body as it stands in the text area; nothing for one that is none for a text area.
 pub(super) fn editable(found: &Found) -> Option<String> {
     let kept = &found.kept;
     if !kept.is_text || kept.body.len() > EDITED_BYTES_MAX {
@@ -353,7 +356,18 @@ pub(super) fn editable(found: &Found) -> Option<String> {
     }
     let text = std::str::from_utf8(&kept.body).ok()?;
     let form = bodies::is_form(kept.content_type.as_deref(), &kept.body);
-    Some(shown::editable(text, form))
+    let text = shown::editable(text, form);
+    (changes(&text) <= CHANGES_MAX).then_some(text)
+}
+
+/// How often letters of ASCII and others follow each other.
+fn changes(text: &str) -> usize {
+    let mut last = true;
+    let change = |byte: u8| std::mem::replace(&mut last, byte.is_ascii()) != byte.is_ascii();
+    text.bytes()
+        .map(change)
+        .filter(|is_change| *is_change)
+        .count()
 }
 
 /// Whether what an address says was done with a body is so: anybody can write an address.

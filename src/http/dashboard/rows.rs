@@ -23,7 +23,9 @@ const COLUMNS: usize = 12;
 /// Letters of a cell in a list, of a column's name, and of a field by itself.
 const CELL_LETTERS: usize = 120;
 const NAME_LETTERS: usize = 60;
-const FIELD_LETTERS: usize = 1_000_000;
+const FIELD_LETTERS: usize = 10_000;
+/// Letters of a payload. A browser takes many seconds to break a million of two directions into lines.
+const PAYLOAD_LETTERS: usize = 200_000;
 
 #[derive(Template)]
 #[template(path = "rows.html", config = "src/http/dashboard/askama.toml")]
@@ -100,18 +102,32 @@ impl RowPage {
             .collect()
     }
 
-    /// The payload, each key in a line of its own; as it came where it is no JSON that can be shown so.
+    /// The payload, each key in a line of its own.
     fn payload(&self) -> Option<String> {
         let payload = self.whole.payload.as_deref()?;
-        let value = serde_json::from_str::<serde_json::Value>(payload);
-        let lines = value
-            .ok()
-            .and_then(|value| serde_json::to_string_pretty(&value).ok());
-        let lines = lines.unwrap_or_else(|| payload.to_owned());
-        let lines = lines
-            .split('\n')
-            .map(|line| words::shown(line, FIELD_LETTERS));
-        Some(lines.collect::<Vec<_>>().join("\n"))
+        let (mut text, mut left) = (String::new(), PAYLOAD_LETTERS);
+        for line in words::indented(payload).split('\n') {
+            if left == 0 {
+                text.push('…');
+                break;
+            }
+            let line = words::shown(line, FIELD_LETTERS.min(left));
+            left = left.saturating_sub(line.chars().count() + 1);
+            text += &line;
+            text.push('\n');
+        }
+        Some(text)
+    }
+
+    /// Whether anything is longer than what is shown of it.
+    fn is_cut(&self) -> bool {
+        let is_long = |text: &String| text.chars().nth(FIELD_LETTERS).is_some();
+        self.whole.cells.iter().any(is_long) || self.whole.payload.as_ref().is_some_and(is_long)
+    }
+
+    /// The address of all of it.
+    fn json(&self) -> String {
+        format!("api/{}", link(&self.source, self.day, self.whole.place))
     }
 }
 

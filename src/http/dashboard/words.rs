@@ -100,9 +100,65 @@ pub(super) fn shown(text: &str, max: usize) -> String {
     out
 }
 
+/// JSON without insignificant white space, each key and element in a line of its own. Nothing else changes: repeated keys and
+/// the digits of numbers stay as they came.
+pub(super) fn indented(json: &str) -> String {
+    /// Deeper than this nothing more is indented: what is nested on purpose would grow with the square of it.
+    const DEPTH_MAX: usize = 40;
+    let mut out = String::with_capacity(json.len() * 2);
+    let mut depth: usize = 0;
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth.min(DEPTH_MAX)));
+    };
+    let (mut in_text, mut is_escaped, mut before) = (false, false, ' ');
+    for letter in json.chars() {
+        if in_text {
+            in_text = is_escaped || letter != '"';
+            is_escaped = !is_escaped && letter == '\\';
+            out.push(letter);
+        } else {
+            let closes = matches!(letter, '}' | ']');
+            depth = depth.saturating_sub(usize::from(closes));
+            let is_empty = closes && matches!(before, '{' | '[');
+            if closes && !is_empty {
+                line(&mut out, depth);
+            }
+            if matches!(before, '{' | '[' | ',') && !closes {
+                line(&mut out, depth);
+            }
+            out.push(letter);
+            if letter == ':' {
+                out.push(' ');
+            }
+            depth += usize::from(matches!(letter, '{' | '['));
+            in_text = letter == '"';
+        }
+        before = letter;
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn json_in_lines() {
+        let same = r#"{"a":{"b":[1,{"c":"x,{\\\"y:"}],"d":{},"e":[]},"a":1e400,"n":100000000000000000000.10}"#;
+        let shown = "{\n  \"a\": {\n    \"b\": [\n      1,\n      {\n        \"c\": \"x,{\\\\\\\"y:\"\n      }\n    ],\n    \
+                     \"d\": {},\n    \"e\": []\n  },\n  \"a\": 1e400,\n  \"n\": 100000000000000000000.10\n}";
+        assert_eq!(indented(same), shown);
+        assert_eq!(indented("{}"), "{}");
+        // Whatever it is given, nothing of it is lost.
+        for text in [same, "[[[[", "}}}", "\"open", "a b"] {
+            let letters =
+                |text: &str| -> String { text.chars().filter(|c| !c.is_whitespace()).collect() };
+            assert_eq!(letters(&indented(text)), letters(text));
+        }
+        let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+        assert!(indented(&deep).len() < 2_000_000);
+    }
 
     #[test]
     fn figures() {

@@ -42,6 +42,11 @@ export default async function (world) {
       // And what cannot be: it is refused, and kept.
       world.equal((await world.deliver(`{"${name.replaceAll('"', "")}`)).status, 400, `half of text ${nth}`);
     }
+    // A name of 100,000 letters, and as long a body that is refused in the middle of nowhere.
+    for (const letters of ["W".repeat(100000), "\u202e\u0627".repeat(50000)]) {
+      world.equal((await world.deliver({ [letters]: letters, user: { name: letters } })).status, 200, "a long name");
+      world.equal((await world.deliver(`{"a":"${letters}" "b":"${letters}"}`)).status, 400, "a long body");
+    }
   });
 
   for (const width of [1440, 390]) {
