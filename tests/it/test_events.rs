@@ -39,6 +39,17 @@ fn verified(place: &Place) {
     assert!(!said.out.contains("other rules"), "{}", said.out);
 }
 
+/// Makes the two days of old anew.
+#[track_caller]
+fn rebuilt(place: &Place) {
+    let days = ["--from", "2020-01-01", "--to", "2020-01-02"];
+    let said = rowhook(
+        place,
+        &[&["rebuild", "--source", "orders"][..], &days].concat(),
+    );
+    assert_eq!(said.code, 0, "{}", said.err);
+}
+
 #[test]
 fn the_button_delivers_one_that_says_so_and_counts_for_nothing_else() {
     let place = Place::new();
@@ -186,36 +197,12 @@ fn a_day_of_nothing_else_is_a_header_alone() {
     // Days that are over keep their rules, until somebody asks.
     let server = place.start_with(WITH);
     assert_eq!(export(&server, "orders/2020-01-01.csv").lines().count(), 2);
-    let said = rowhook(
-        &place,
-        &[
-            "rebuild",
-            "--source",
-            "orders",
-            "--from",
-            "2020-01-01",
-            "--to",
-            "2020-01-02",
-        ],
-    );
-    assert_eq!(said.code, 0, "{}", said.err);
+    rebuilt(&place);
     assert_eq!(export(&server, "orders/2020-01-01.csv").lines().count(), 3);
     assert_eq!(export(&server, "orders/2020-01-02.csv").lines().count(), 2);
     place.config(WITHOUT);
     wait_for(&server, TAKEN, 1);
-    let said = rowhook(
-        &place,
-        &[
-            "rebuild",
-            "--source",
-            "orders",
-            "--from",
-            "2020-01-01",
-            "--to",
-            "2020-01-02",
-        ],
-    );
-    assert_eq!(said.code, 0, "{}", said.err);
+    rebuilt(&place);
     assert_eq!(export(&server, "orders/2020-01-01.csv").lines().count(), 2);
     verified(&place);
 }
