@@ -13,7 +13,7 @@
 //! - [`client`]: who asks, behind proxies too
 //! - [`attempts`]: wrong secrets, counted and slowed
 //! - [`progress`]: how far a connection is; [`outgoing`]: what it sends of a file
-//! - [`rows`]: rows for who looks at them, also those that come meanwhile
+//! - [`rows`]: rows for who looks at them; [`live`]: those that come meanwhile
 //! - [`health`]: alive, and able to store
 //! - [`openapi`]: all of this described for programs; `documented`: what that is put together from; `downloads`: theirs
 
@@ -33,6 +33,7 @@ pub mod health;
 pub mod hooks;
 mod kinds;
 pub mod listing;
+pub mod live;
 pub mod openapi;
 pub mod outgoing;
 pub mod overview;

@@ -6,11 +6,14 @@
 //! what is answered.
 
 use super::dashboard::rows as table;
-use super::dashboard::{assets, connect, days, login, mend, overview as home, refused as mends};
+use super::dashboard::{
+    assets, change, connect, days, login, mend, overview as home, refused as mends,
+};
 use super::documented::{self, refusal};
 use super::problem::{Problem, Told};
 use super::{
-    access, cookies, downloads, health, hooks, kinds, listing, overview, refused as bodies, rows,
+    access, cookies, downloads, health, hooks, kinds, listing, live, overview, refused as bodies,
+    rows,
 };
 use crate::engine::Engine;
 use actix_web::http::header;
@@ -40,13 +43,13 @@ use utoipa::{OpenApi, Path};
         (name = "health", description = "Open to all; details for those who show the read token in a header."),
         (name = "pages", description = "For people, who log in with the read token."),
     ),
-    components(schemas(Told, rows::Came)),
+    components(schemas(Told, live::Came)),
     paths(
         hooks::deliver,
         listing::list,
         overview::show,
         rows::list,
-        rows::live,
+        live::show,
         rows::single,
         bodies::list,
         bodies::body,
@@ -58,7 +61,7 @@ use utoipa::{OpenApi, Path};
         table::show,
         table::one,
         connect::show,
-        connect::change,
+        change::change,
         mends::show,
         mend::post,
         login::form,

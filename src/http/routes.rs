@@ -1,9 +1,11 @@
 //! All routes, in one list: who answers what.
 
 use super::dashboard::rows as table;
-use super::dashboard::{assets, connect, days, login, mend, overview as home, refused as mends};
+use super::dashboard::{
+    assets, change, connect, days, login, mend, overview as home, refused as mends,
+};
 use super::problem::Problem;
-use super::{exports, health, listing, openapi, overview, refused, rows};
+use super::{exports, health, listing, live, openapi, overview, refused, rows};
 use actix_web::dev::{Handler, HttpServiceFactory};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, Responder, Route, guard, web};
 
@@ -16,7 +18,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(read("/api/exports", listing::list))
         .service(read("/api/overview", overview::show))
         .service(read("/api/rows", rows::list))
-        .service(read("/api/rows/live", rows::live))
+        .service(read("/api/rows/live", live::show))
         .service(read("/api/row", rows::single))
         .service(read("/api/refused", refused::list))
         .service(read("/api/refused/body", refused::body))
@@ -27,7 +29,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(read("/days", days::show))
         .service(read("/rows", table::show))
         .service(read("/row", table::one))
-        .service(form("/connect", connect::show, connect::change))
+        .service(form("/connect", connect::show, change::change))
         .service(form("/refused", mends::show, mend::post))
         .service(form("/login", login::form, login::enter))
         .service(

@@ -4,7 +4,7 @@
 //! - [`overview`]: is it working, what came in, where is my file
 //! - [`days`]: every day, and the link to any range of them
 //! - [`rows`]: what came, row by row, while it comes
-//! - [`connect`]: what a sender is told, and links for spreadsheets; `form`: what a form asks for; `test_event`
+//! - [`connect`]: what a sender is told, and links for spreadsheets; [`change`]: what its forms do; `form`: what a form asks for; `test_event`
 //! - [`login`]: the read token opens a session
 //! - [`refused`]: refused bodies; [`mend`]: they corrected, delivered again or dismissed
 //! - [`assets`]: style, scripts and the library of the charts, all within the binary
@@ -13,6 +13,7 @@
 
 pub mod assets;
 mod card;
+pub mod change;
 pub mod connect;
 pub mod days;
 mod form;
