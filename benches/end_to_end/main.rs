@@ -36,6 +36,9 @@ struct Options {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Names of the servers that get turns; all that are here when none is given.
+    #[arg(long, value_delimiter = ',')]
+    servers: Vec<String>,
     #[command(flatten)]
     places: Where,
 }
@@ -52,7 +55,10 @@ fn main() -> ExitCode {
 
 /// Runs all rounds, prints and leaves the results, and returns what is wrong with them.
 fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
-    let kinds = Kind::found();
+    let mut kinds = Kind::found();
+    kinds.retain(|kind| {
+        options.servers.is_empty() || options.servers.iter().any(|name| name == kind.name())
+    });
     let mut results = Results::new(&options.connections, &kinds);
     for round in 1..=options.rounds {
         for &connections in &options.connections {

@@ -1,7 +1,7 @@
 //! The way to the journal and back, for all requests of a thread together. What
-//! is at hand at a time rings once; verdicts come together too, and are told to
-//! each within that thread: a batch wakes a thread once, however many of its
-//! requests wait.
+//! is at hand at a time goes into one batch; verdicts come together too, and are
+//! told to each within that thread: a batch wakes a thread once, however many of
+//! its requests wait.
 
 use super::handover::Delivery;
 use super::queue::Queue;
@@ -124,8 +124,8 @@ pub struct Desk(Rc<Shared>);
 
 struct Shared {
     deliveries: Arc<Queue<Delivery>>,
-    /// Whether the one who takes these waits and is yet to be rung for.
-    rings: Cell<bool>,
+    /// Whether some were handed on, and it is yet to be said that these are all.
+    hands_on: Cell<bool>,
     tray: Arc<Tray>,
     places: RefCell<Places>,
     /// Of whoever tells.
@@ -152,22 +152,20 @@ impl Desk {
     pub fn new(deliveries: Arc<Queue<Delivery>>) -> Self {
         Self(Rc::new(Shared {
             deliveries,
-            rings: Cell::new(false),
+            hands_on: Cell::new(false),
             tray: Arc::default(),
             places: RefCell::default(),
             teller: RefCell::new(Waker::noop().clone()),
         }))
     }
 
-    /// Rings for what was handed on and tells those who wait, for ever. Without this nobody hears anything.
+    /// Says that all at hand was handed on, and tells those who wait, for ever. Without this nobody hears anything.
     pub fn tell(&self) -> impl Future<Output = ()> + use<> {
         let shared = self.0.clone();
         let mut told = Vec::new();
         poll_fn(move |cx| {
             shared.teller.borrow_mut().clone_from(cx.waker());
-            if shared.rings.take() {
-                shared.deliveries.ring();
-            }
+            shared.end_hand();
             while shared.tray.poll_take(cx, &mut told).is_ready() {
                 for (place, verdict, _) in told.drain(..) {
                     let waker = shared.places.borrow_mut().tell(place, verdict);
@@ -181,8 +179,8 @@ impl Desk {
     }
 
     /// Hands `incoming` on, and gives the verdict to wait for; nothing when nobody takes anything any more. The thread that
-    /// takes is rung for once all that this one has at hand are here: they share a batch, where the first would have had one
-    /// of its own.
+    /// takes waits until all that this one has at hand are here: they share a batch, where the first would have had one of its
+    /// own.
     #[must_use]
     pub fn deliver(&self, incoming: Incoming, permit: Permit) -> Option<Answer> {
         let place = self.0.places.borrow_mut().take();
@@ -195,11 +193,27 @@ impl Desk {
             permit,
             reply: Reply(Some(To::Desk(self.0.tray.clone(), place))),
         };
-        let waits = self.0.deliveries.add(delivery).ok()?;
-        if waits && !self.0.rings.replace(true) {
+        let first = !self.0.hands_on.get();
+        self.0.deliveries.add(delivery, first).ok()?;
+        if first {
+            self.0.hands_on.set(true);
             self.0.teller.borrow().wake_by_ref();
         }
         Some(answer)
+    }
+}
+
+impl Shared {
+    fn end_hand(&self) {
+        if self.hands_on.take() {
+            self.deliveries.end();
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.end_hand();
     }
 }
 
@@ -344,6 +358,9 @@ mod tests {
         let mut answers: Vec<_> = (0..10).map(|_| deliver(&desk)).collect();
         let poll = |answer: &mut Answer| Pin::new(answer).poll(&mut Context::from_waker(&each));
         assert!(answers.iter_mut().all(|answer| poll(answer).is_pending()));
+        // Behind the ten it says that these were all.
+        assert_eq!(woken.0.swap(0, Ordering::Relaxed), 1);
+        tell();
         std::thread::spawn(move || {
             let (mut batch, mut post) = (Vec::new(), Post::default());
             queue.take(&mut batch, Duration::ZERO);

@@ -19,8 +19,9 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 pub const CATCH_UP_MAX: Duration = Duration::from_secs(2);
 const RETRY: Duration = Duration::from_secs(1);
 /// Between two looks at what was stored, unless somebody wants to read: what many batches brought is written to the tables at
-/// one stroke. A look after each batch costs more than the rows do.
-const GATHER: Duration = Duration::from_millis(10);
+/// one stroke. A look after each batch costs more than the rows do; a look at what came in 10 ms keeps a core from the journal
+/// for as long as several syncs take.
+const GATHER: Duration = Duration::from_millis(2);
 
 /// A thread that stores must not be missing unnoticed: without it requests would wait for ever. The next start, which the
 /// service manager sees to, goes on from what is durable.
