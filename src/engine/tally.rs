@@ -7,7 +7,6 @@ use crate::event::{SourceName, Timestamp};
 use crate::table::Hours;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -47,29 +46,30 @@ pub struct Counts {
 }
 
 impl Tally {
-    /// The one that is written at `path`; where there is none that can be read, an empty one that counts from `now` on.
-    ///
-    /// # Errors
-    /// Whatever the disk answers.
-    pub fn open(disk: SharedDisk, path: PathBuf, now: Timestamp) -> io::Result<Self> {
-        let all = match get_sealed::<All>(&*disk, &path)? {
-            Sealed::Whole(all) => Some(all),
-            Sealed::Missing => None,
-            Sealed::Broken(why) => {
-                tracing::warn!(path = %path.display(), why, "the counts of duplicates and refused bodies cannot be read, and begin anew");
-                None
-            }
+    /// The one that is written at `path`; where there is none that can be read, an empty one that counts from `now` on. Counts
+    /// are no reason not to start.
+    #[must_use]
+    pub fn open(disk: SharedDisk, path: PathBuf, now: Timestamp) -> Self {
+        let found = match get_sealed::<All>(&*disk, &path) {
+            Ok(Sealed::Whole(all)) => Ok(Some(all)),
+            Ok(Sealed::Missing) => Ok(None),
+            Ok(Sealed::Broken(why)) => Err(why),
+            Err(error) => Err(error.to_string()),
         };
+        let all = found.unwrap_or_else(|why| {
+            tracing::warn!(path = %path.display(), why, "the counts of duplicates and refused bodies cannot be read, and begin anew");
+            None
+        });
         let nothing = || All {
             since: now,
             sources: BTreeMap::new(),
         };
-        Ok(Self {
+        Self {
             disk,
             path,
             is_new: AtomicBool::new(all.is_none()),
             all: Mutex::new(all.unwrap_or_else(nothing)),
-        })
+        }
     }
 
     /// Writes down what was counted since the last time, if anything was. What cannot be written is told, and counted on.
@@ -165,7 +165,7 @@ mod tests {
         let (a, b) = (SourceName::new("a").unwrap(), SourceName::new("b").unwrap());
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("tally.json");
-        let open = |now| Tally::open(Arc::new(RealDisk), path.clone(), now).unwrap();
+        let open = |now| Tally::open(Arc::new(RealDisk), path.clone(), now);
         let tally = open(at(0));
         assert_eq!(tally.of(&a, at(0)), Counts::default());
         tally.duplicates(&a, at(1), 2);
@@ -204,17 +204,25 @@ mod tests {
     }
 
     #[test]
+    fn what_the_disk_does_not_give_stops_no_start() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder can be opened and not read.
+        let tally = Tally::open(Arc::new(RealDisk), dir.path().to_owned(), at(3));
+        assert_eq!(tally.since(), at(3));
+    }
+
+    #[test]
     fn what_cannot_be_written_is_counted_on() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("missing").join("tally.json");
         let source = SourceName::new("a").unwrap();
-        let tally = Tally::open(Arc::new(RealDisk), path.clone(), at(0)).unwrap();
+        let tally = Tally::open(Arc::new(RealDisk), path.clone(), at(0));
         tally.refused(&source, at(1));
         tally.save();
         assert!(!path.exists());
         std::fs::create_dir(dir.path().join("missing")).unwrap();
         tally.save();
-        let again = Tally::open(Arc::new(RealDisk), path, at(2)).unwrap();
+        let again = Tally::open(Arc::new(RealDisk), path, at(2));
         assert_eq!(again.of(&source, at(0)), counts(0, 1, 1));
     }
 }

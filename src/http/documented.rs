@@ -28,24 +28,23 @@ impl IntoResponses for Reading {
 
 /// Refusals of these kinds.
 pub(super) fn refused(of: &[Kind]) -> Answers {
-    refused_or(of, &[], &[])
+    refused_or(of, &[])
 }
 
-/// Refusals of these kinds; those with a status in `pages` may come as a page for people too, those with one in `texts` as a
-/// line of text.
-pub(super) fn refused_or(of: &[Kind], pages: &[u16], texts: &[u16]) -> Answers {
+/// Refusals of these kinds; those with a status in `pages` may come as a page for people too.
+pub(super) fn refused_or(of: &[Kind], pages: &[u16]) -> Answers {
     let statuses = of.iter().map(|kind| &kind.status);
-    let statuses: BTreeSet<u16> = statuses.chain(pages).chain(texts).copied().collect();
+    let statuses: BTreeSet<u16> = statuses.chain(pages).copied().collect();
     let answer = |status: u16| {
         let of: Vec<Kind> = of
             .iter()
             .copied()
             .filter(|kind| kind.status == status)
             .collect();
-        let (page, text) = (pages.contains(&status), texts.contains(&status));
+        let page = pages.contains(&status);
         match of.as_slice() {
-            [kind] if !page && !text => Ref::from_response_name(kind.name).into(),
-            of => RefOr::T(refusal(status, of, page, text)),
+            [kind] if !page => Ref::from_response_name(kind.name).into(),
+            of => RefOr::T(refusal(status, of, page)),
         }
     };
     statuses
@@ -55,13 +54,12 @@ pub(super) fn refused_or(of: &[Kind], pages: &[u16], texts: &[u16]) -> Answers {
 }
 
 /// What answers of one status are.
-pub(super) fn refusal(status: u16, of: &[Kind], page: bool, text: bool) -> Response {
+pub(super) fn refusal(status: u16, of: &[Kind], page: bool) -> Response {
     let kinds = of
         .iter()
         .map(|kind| format!("`{}`: {}.", kind.name, kind.title));
     let page_says = page.then(|| "The page again, with what was wrong.".to_owned());
-    let text_says = text.then(|| "The form cannot be read.".to_owned());
-    let says: Vec<String> = kinds.chain(page_says).chain(text_says).collect();
+    let says: Vec<String> = kinds.chain(page_says).collect();
     let mut response = ResponseBuilder::new().description(says.join("\n\n"));
     if !of.is_empty() {
         let schema = Ref::from_schema_name(Told::name());
@@ -70,10 +68,8 @@ pub(super) fn refusal(status: u16, of: &[Kind], page: bool, text: bool) -> Respo
             response = response.header(name, said(what));
         }
     }
-    for (kind, is) in [("text/html", page), ("text/plain", text)] {
-        if is {
-            response = response.content(kind, Content::new(Some(self::text())));
-        }
+    if page {
+        response = response.content("text/html", Content::new(Some(text())));
     }
     response.build()
 }

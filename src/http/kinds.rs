@@ -49,6 +49,7 @@ kinds! {
     TOO_LARGE: 413 "too-large" "The body is too large",
     TOO_MANY_EVENTS: 413 "too-many-events" "The array holds too many events",
     ENCODING: 415 "encoding" "This Content-Encoding is not understood",
+    NOT_A_FORM: 415 "not-a-form" "This page takes forms",
     RANGE: 416 "range" "The range lies outside of the file",
     NO_ROWS: 422 "no-rows" "The JSON cannot become rows",
     ATTEMPTS: 429 "attempts" "Too many wrong secrets",

@@ -83,7 +83,7 @@ fn document(cookie: &str) -> utoipa::openapi::OpenApi {
     add::<downloads::OfPart>(&mut document);
     let components = document.components.get_or_insert_with(Components::new);
     for kind in kinds::ALL {
-        let response = refusal(kind.status, &[*kind], false, false);
+        let response = refusal(kind.status, &[*kind], false);
         components
             .responses
             .insert(kind.name.to_owned(), response.into());
@@ -123,7 +123,7 @@ fn any() -> utoipa::openapi::Response {
         kinds::HEAD_TOO_LARGE,
         kinds::CONNECTIONS,
     ];
-    let mut any = refusal(0, &of, false, false);
+    let mut any = refusal(0, &of, false);
     let listed = of.map(|kind| format!("{} `{}`: {}.", kind.status, kind.name, kind.title));
     any.description = format!("What any request may hear:\n\n{}", listed.join("\n\n"));
     any

@@ -74,6 +74,13 @@ pub enum Problem {
     },
     /// A Content-Encoding that is not known.
     Encoding,
+    /// Not a form, where one is meant.
+    NotAForm,
+    /// A form that is too large.
+    FormTooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
     /// Too many requests of this source.
     Rate {
         /// When to come again.
@@ -192,9 +199,10 @@ impl Problem {
             Self::NoSuchPath { .. } => kinds::NO_SUCH_PATH,
             Self::Method { .. } => kinds::METHOD,
             Self::TooSlow { .. } => kinds::TOO_SLOW,
-            Self::TooLarge { .. } => kinds::TOO_LARGE,
+            Self::TooLarge { .. } | Self::FormTooLarge { .. } => kinds::TOO_LARGE,
             Self::TooManyEvents { .. } => kinds::TOO_MANY_EVENTS,
             Self::Encoding => kinds::ENCODING,
+            Self::NotAForm => kinds::NOT_A_FORM,
             Self::Range { .. } => kinds::RANGE,
             Self::TooManyAttempts => kinds::ATTEMPTS,
             Self::Rate { .. } => kinds::RATE,
@@ -254,6 +262,12 @@ impl Problem {
                 format!("an array may hold {events_max} events here (limits.waiting_bytes_max)")
             }
             Self::Encoding => "the body has a Content-Encoding other than gzip or identity".into(),
+            Self::NotAForm => {
+                "the Content-Type is another one than application/x-www-form-urlencoded".into()
+            }
+            Self::FormTooLarge { bytes_max } => {
+                format!("a form of this page may have {bytes_max} bytes")
+            }
             Self::Rate { retry_seconds } => {
                 format!("the source is over its requests_per_second_max; wait {retry_seconds} s")
             }

@@ -1,5 +1,6 @@
 //! All routes, in one list: who answers what.
 
+use super::dashboard::form::reading;
 use super::dashboard::rows as table;
 use super::dashboard::{
     assets, change, connect, days, login, mend, overview as home, refused as mends,
@@ -12,6 +13,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, Resource, Responder, Rou
 /// Puts all of them in.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
+        .app_data(reading())
         // Posts are taken before they come here.
         .service(web::resource("/hooks/{source}").default_service(other("POST")))
         .service(read("/exports/{path:.*}", exports::download))

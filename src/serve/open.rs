@@ -158,7 +158,6 @@ impl Opened {
         let rejects = Rejects::open(disk.clone(), layout.clone());
         let rejects = rejects.map_err(at(layout.refused_notes()))?;
         let tally = Tally::open(disk.clone(), layout.tally(), Timestamp::now());
-        let tally = tally.map_err(at(layout.tally()))?;
         let (follower, tables) = open_tables(&settings, &disk, &layout, &shared)?;
         let fixed = Fixed {
             disk,

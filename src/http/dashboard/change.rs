@@ -2,7 +2,7 @@
 //! event. Each leads to a page that tells, so that to load it again repeats nothing.
 
 use super::connect::{FORMATS, Said, connect};
-use super::form::Fields;
+use super::form::{Fields, REFUSED};
 use super::{is_person, see, test_event};
 use crate::engine::Engine;
 use crate::event::{SourceName, Timestamp};
@@ -81,11 +81,8 @@ struct Changed;
 
 impl IntoResponses for Changed {
     fn responses() -> Answers {
-        let mut answers = refused_or(
-            &[kinds::READ_TOKEN, kinds::FORM, kinds::INTERNAL],
-            &[400, 404, 413, 500, 503],
-            &[400, 413, 415],
-        );
+        let own = [kinds::READ_TOKEN, kinds::FORM, kinds::INTERNAL];
+        let mut answers = refused_or(&[&own[..], &REFUSED].concat(), &[400, 404, 413, 500, 503]);
         let done = go_on(
             "It is done, which the next page tells; or people have to log in.",
             None,

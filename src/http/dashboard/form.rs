@@ -1,8 +1,40 @@
 //! Forms as they were sent, and what they ask for.
 
 use crate::engine::Engine;
+use crate::http::kinds::{self, Kind};
+use crate::http::problem::Problem;
 use crate::read::Ask;
 use crate::read::plan::view_of;
+use actix_web::error::{InternalError, UrlencodedError};
+use actix_web::web::FormConfig;
+
+/// What a form may have that holds no body.
+const BYTES_MAX: usize = 16 << 10;
+
+/// How forms are read that hold no body: what cannot be read is told as any other refusal.
+pub(in crate::http) fn reading() -> FormConfig {
+    FormConfig::default()
+        .limit(BYTES_MAX)
+        .error_handler(|error, _| {
+            let problem = match error {
+                UrlencodedError::ContentType => Problem::NotAForm,
+                UrlencodedError::Overflow { .. } => Problem::FormTooLarge {
+                    bytes_max: BYTES_MAX,
+                },
+                UrlencodedError::Payload(_) => Problem::CutOff,
+                _ => Problem::Parameter("a field of the form is missing, or is no text".into()),
+            };
+            InternalError::from_response(error, problem.respond()).into()
+        })
+}
+
+/// What else may be wrong with such a form.
+pub(super) const REFUSED: [Kind; 4] = [
+    kinds::CUT_OFF,
+    kinds::PARAMETER,
+    kinds::TOO_LARGE,
+    kinds::NOT_A_FORM,
+];
 
 /// The fields of a form; none before it was sent.
 #[derive(Default)]

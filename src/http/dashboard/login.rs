@@ -1,5 +1,6 @@
 //! Logging in with the read token, and out again.
 
+use super::form::REFUSED;
 use super::{Frame, begin, page, see};
 use crate::engine::Engine;
 use crate::http::aside::aside;
@@ -92,16 +93,13 @@ struct Entered;
 
 impl IntoResponses for Entered {
     fn responses() -> Answers {
-        let mut answers = refused_or(
-            &[
-                kinds::FORM,
-                kinds::ATTEMPTS,
-                kinds::INTERNAL,
-                kinds::NOT_DURABLE,
-            ],
-            &[403],
-            &[400, 413, 415],
-        );
+        let own = [
+            kinds::FORM,
+            kinds::ATTEMPTS,
+            kinds::INTERNAL,
+            kinds::NOT_DURABLE,
+        ];
+        let mut answers = refused_or(&[&own[..], &REFUSED].concat(), &[403]);
         let done = go_on("The page that is gone on to.", Some("The session."));
         answers.insert("303".to_owned(), done.into());
         answers
@@ -113,11 +111,8 @@ struct Left;
 
 impl IntoResponses for Left {
     fn responses() -> Answers {
-        let mut answers = refused_or(
-            &[kinds::FORM, kinds::INTERNAL, kinds::NOT_DURABLE],
-            &[],
-            &[400, 413, 415],
-        );
+        let own = [kinds::FORM, kinds::INTERNAL, kinds::NOT_DURABLE];
+        let mut answers = refused(&[&own[..], &REFUSED].concat());
         let done = go_on(
             "The page where people log in, also where there was no session.",
             Some("The session is taken away."),

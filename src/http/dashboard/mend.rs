@@ -88,7 +88,6 @@ impl IntoResponses for Mended {
                 kinds::BUSY,
             ],
             &[401, 403, 404, 413, 422, 500, 503],
-            &[],
         );
         let shown = documented::page(
             "The rows that it would make; or it is stored, which could not be noted.",

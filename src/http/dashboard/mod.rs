@@ -16,7 +16,7 @@ mod card;
 pub mod change;
 pub mod connect;
 pub mod days;
-mod form;
+pub(super) mod form;
 pub mod login;
 pub mod mend;
 pub mod overview;
