@@ -5,7 +5,7 @@ use crate::disk::SharedDisk;
 use crate::event::{Day, Id, SourceName};
 use crate::flatten::{Columns, Flat, Rules};
 use crate::follow::Together;
-use crate::journal::Events;
+use crate::journal::Event;
 use crate::layout::Layout;
 use crate::receive::Parsed;
 use crate::table::Checkpoint;
@@ -67,11 +67,11 @@ pub fn columns(
 
 /// The first rows of the `events` of `parsed`, in a table with `columns`.
 #[must_use]
-pub fn rows(columns: &mut Columns, parsed: &Parsed, events: &Events) -> Vec<Row> {
+pub fn rows(columns: &mut Columns, parsed: &Parsed, events: &[Event]) -> Vec<Row> {
     let mut flat = Flat::default();
     let before = columns.len();
     let mut rows = Vec::new();
-    for event in events.all().iter().take(ROWS_MAX) {
+    for event in events.iter().take(ROWS_MAX) {
         let payload = parsed.text.get(event.payload.clone()).unwrap_or_default();
         columns.place(payload, &mut flat);
         let mut row = Row {

@@ -36,6 +36,30 @@ fn a_preview_shows_the_row_and_stores_nothing() {
 }
 
 #[test]
+fn a_preview_has_no_row_for_a_test_that_is_left_out() {
+    let place = Place::new();
+    let server = place.start_with("[sources.lessonly]\ntest_rows = false\n");
+    let body = wrong_in_its_third_line(&server);
+    let person = Person::log_in(&server);
+    let test = "{\"rowhook_test\":1,\"only_here\":2}";
+    let both = format!("[{test},{{\"name\":\"Cid\"}}]");
+    let preview = person.act("preview", &body, &both);
+    shows(&preview, "It would make 1 row<");
+    shows(
+        &preview,
+        "A test event would be stored and make no row: the configuration has <code>test_rows = false</code>",
+    );
+    shows(&preview, "<bdi>Cid</bdi>");
+    assert!(!preview.text().contains("<bdi>only_here</bdi>"));
+    let preview = person.act("preview", &body, test);
+    shows(&preview, "It would make 0 rows<");
+    assert!(!preview.text().contains("<h3>Row"));
+    let before = table(&server);
+    assert_eq!(person.act("deliver", &body, &both).status, 303);
+    assert_eq!(table(&server).lines().count(), before.lines().count() + 1);
+}
+
+#[test]
 fn a_corrected_body_becomes_a_row_once() {
     let place = Place::new();
     let mut server = place.start();

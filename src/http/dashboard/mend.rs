@@ -18,7 +18,7 @@ use crate::http::hooks::{self, NotHandedOver, Stored};
 use crate::http::kinds;
 use crate::http::problem::Problem;
 use crate::http::refused::{self as bodies, Looked, named, unreadable};
-use crate::journal::Verdict;
+use crate::journal::{Event, Verdict};
 use crate::receive::identity::{Same, identify};
 use crate::receive::{BodyError, Reading, body, parse};
 use crate::rejects::{Found, Place, preview};
@@ -478,7 +478,15 @@ impl Mending<'_> {
         let parsed = parsed.map_err(|_| Refused::Unusable)?;
         let events = identify(&engine.id_key, &source.name, same(&source), &parsed);
         hooks::check_number(&engine, &events).map_err(Refused::Problem)?;
-        let ids: Vec<Id> = events.all().iter().map(|event| event.id).collect();
+        let rules = live.rules(&source.name);
+        let takes = |event: &&Event| {
+            let payload = parsed.text.get(event.payload.clone());
+            payload.is_none_or(|payload| rules.take(payload))
+        };
+        let all = events.all();
+        let events: Vec<Event> = all.iter().filter(takes).cloned().collect();
+        let left_out = all.len() - events.len();
+        let ids: Vec<Id> = events.iter().map(|event| event.id).collect();
         let known = if source.identity == Identity::Off {
             // Whatever comes is stored.
             Some(vec![false; ids.len()])
@@ -490,7 +498,6 @@ impl Mending<'_> {
         let tables = tables
             .await
             .map_err(|error| Refused::Problem(error.into()))?;
-        let rules = live.rules(&source.name);
         let name = source.name.clone();
         let made = aside(move || {
             let (disk, layout) = (&engine.disk, &engine.layout);
@@ -503,7 +510,8 @@ impl Mending<'_> {
             Err(_) => return Err(Refused::Problem(Problem::Internal)),
         };
         let once = source.identity != Identity::Off;
-        Ok(shown(rows, &ids, known.as_deref(), once))
+        let shown = shown(rows, &ids, known.as_deref(), once);
+        Ok(Preview { left_out, ..shown })
     }
 
     /// Which of `ids` the journal would take for duplicates; nothing when it does not answer in time.
@@ -547,6 +555,7 @@ fn shown(rows: Vec<preview::Row>, ids: &[Id], known: Option<&[bool]>, once: bool
     Preview {
         rows: rows.collect(),
         all: ids.len(),
+        left_out: 0,
         duplicates,
     }
 }

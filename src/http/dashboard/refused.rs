@@ -87,6 +87,8 @@ pub(super) struct Outcome {
 pub(super) struct Preview {
     pub rows: Vec<RowShown>,
     pub all: usize,
+    /// Tests that the source leaves out of its tables.
+    pub left_out: usize,
     pub duplicates: Option<usize>,
 }
 
@@ -94,6 +96,7 @@ impl Preview {
     fn words(&self) -> String {
         match self.duplicates {
             None => "Whether it is stored already could not be found out just now.".into(),
+            _ if self.all == 0 => String::new(),
             Some(0) => "None of it is stored yet.".into(),
             Some(all) if all == self.all => {
                 "All of it is stored already: a duplicate, nothing would be added.".into()
