@@ -2,10 +2,10 @@
 //!
 //! `cargo bench --bench end_to_end` starts, in turn and each on a directory of its own: the ceiling (a bare actix that reads the
 //! body and answers), the afternoon program (a tree of values, a CSV line, a flush), rowhook with everything on, and Fluent Bit
-//! where it is found. Each gets
-//! the same events, no two alike, from this process, which shares the machine with it. Ratios are taken within a round, so that
-//! a machine that is slower for a while is so for all. Traffic stays on 127.0.0.1. It ends with 1 if an event that was
-//! acknowledged is not a row, and leaves the table and a picture in `benches/results` (or `--results`).
+//! and Vector where they are found. Each gets the same events, no two alike, from this process, which shares the machine with
+//! it. Ratios are taken within a round, so that a machine that is slower for a while is so for all. Traffic stays on 127.0.0.1.
+//! It ends with 1 if an event that was acknowledged is not a row, and leaves the table and a picture in `benches/results` (or
+//! `--results`).
 
 #[path = "../load/mod.rs"]
 mod load;
@@ -24,7 +24,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 use turn::Turn;
 
-/// Posts events to three servers in turn and compares them.
+/// Posts events to all servers in turn and compares them.
 #[derive(Parser)]
 struct Options {
     /// Events a turn with 64 connections and more; fewer connections get fewer.

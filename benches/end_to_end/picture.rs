@@ -65,16 +65,15 @@ pub fn of(results: &Results) -> String {
         ));
         x += 34.0;
     }
-    for (&kind, x) in kinds
-        .iter()
-        .zip([LEFT, LEFT + 140.0, LEFT + 340.0, LEFT + 480.0])
-    {
+    for (&kind, x) in kinds.iter().zip([0.0, 140.0, 340.0, 480.0, 640.0]) {
+        let x = LEFT + x;
         let y = TOP + HEIGHT + 44.0;
         let what = match kind {
             Kind::Ceiling => "stores nothing",
             Kind::Afternoon => "tree, CSV, flush, no sync",
             Kind::Rowhook => "rowhook, synced",
             Kind::FluentBit => "Fluent Bit, no sync",
+            Kind::Vector => "Vector, no sync",
         };
         draw(format_args!(
             "<rect x=\"{x}\" y=\"{}\" width=\"12\" height=\"12\" fill=\"{}\"/><text x=\"{}\" y=\"{y}\">{what}</text>",
@@ -93,5 +92,6 @@ fn colour(kind: Kind) -> &'static str {
         Kind::Afternoon => "#e0a458",
         Kind::Rowhook => "#2a7f62",
         Kind::FluentBit => "#8a6fb0",
+        Kind::Vector => "#c0666f",
     }
 }

@@ -105,10 +105,19 @@ impl Results {
             "\nceiling: a bare actix reads the body and answers 200. afternoon: a tree of values, a CSV line, a flush, no sync. \
              rowhook: 200 after the sync, duplicates removed, the table written."
         ));
-        if self.kinds.contains(&Kind::FluentBit) {
-            line(format_args!(
-                "fluent-bit: into memory, a file of JSON lines once a second, no sync."
-            ));
+        for (kind, what) in [
+            (
+                Kind::FluentBit,
+                "into memory, a file of JSON lines once a second, no sync.",
+            ),
+            (
+                Kind::Vector,
+                "200 after its file sink acknowledged, a file of JSON lines, no sync.",
+            ),
+        ] {
+            if self.kinds.contains(&kind) {
+                line(format_args!("{}: {what}", kind.name()));
+            }
         }
         Ok(text)
     }

@@ -1,5 +1,5 @@
-//! The servers that are compared. Two of them are this benchmark, started once more with a hidden first argument; Fluent Bit is
-//! one of them where it is installed.
+//! The servers that are compared. Two of them are this benchmark, started once more with a hidden first argument; Fluent Bit and
+//! Vector are among them where they are installed.
 
 use crate::load::process;
 use actix_web::{App, HttpResponse, HttpServer, web};
@@ -9,7 +9,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::{self, Path};
 use std::process::{Command, ExitCode, Stdio};
@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 /// The hidden argument; after it comes the name of what to be.
 pub const AS_SERVER: &str = "--as-server";
 const FLUENT_BIT: &str = "fluent-bit";
+const VECTOR: &str = "vector";
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,20 +32,20 @@ pub enum Kind {
     Rowhook,
     /// Takes JSON over HTTP into memory, and writes a file once a second.
     FluentBit,
+    /// Takes JSON over HTTP, and answers when its file sink has acknowledged it: written, not synced.
+    Vector,
 }
 
 impl Kind {
     /// Those that are here, in the order of their turns.
     pub fn found() -> Vec<Self> {
         let mut found = vec![Self::Ceiling, Self::Afternoon, Self::Rowhook];
-        let version = Command::new(FLUENT_BIT)
-            .arg("--version")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if version.is_ok_and(|status| status.success()) {
-            found.push(Self::FluentBit);
-        }
+        found.extend([Self::FluentBit, Self::Vector].into_iter().filter(|other| {
+            let mut version = Command::new(other.name());
+            version.stdout(Stdio::null()).stderr(Stdio::null());
+            let status = version.arg("--version").status();
+            status.is_ok_and(|status| status.success())
+        }));
         found
     }
 
@@ -55,6 +56,7 @@ impl Kind {
             Self::Afternoon => "afternoon",
             Self::Rowhook => "rowhook",
             Self::FluentBit => FLUENT_BIT,
+            Self::Vector => VECTOR,
         }
     }
 
@@ -81,7 +83,7 @@ pub fn serve(name: &str, args: &[OsString]) -> ExitCode {
     } else if name == Kind::Afternoon.name() {
         actix_web::rt::System::new().block_on(afternoon(&listen, output))
     } else {
-        Err(become_fluent_bit(&listen, output))
+        Err(become_other(name, &listen, output))
     };
     match served {
         Ok(()) => ExitCode::SUCCESS,
@@ -92,41 +94,60 @@ pub fn serve(name: &str, args: &[OsString]) -> ExitCode {
     }
 }
 
-/// This process becomes it; what comes back is why it did not.
-fn become_fluent_bit(listen: &str, output: &Path) -> Box<dyn Error> {
+/// This process becomes that one; what comes back is why it did not.
+fn become_other(name: &str, listen: &str, output: &Path) -> Box<dyn Error> {
     let start = || -> Result<Command, Box<dyn Error>> {
         std::fs::create_dir_all(output)?;
-        // It takes no port from us; between this line and its own somebody else might.
+        // They take no port from us; between this line and their own somebody else might.
         let addr = TcpListener::bind(listen)?.local_addr()?;
         println!("listening on http://{addr}");
-        let path = format!("path={}", output.display());
-        let mut command = Command::new(FLUENT_BIT);
-        command.args([
-            "-q",
-            "-f",
-            "1",
-            "-i",
-            "http",
-            "-p",
-            "listen=127.0.0.1",
-            "-p",
-        ]);
-        command.arg(format!("port={}", addr.port()));
-        command.args([
-            "-p",
-            "successful_response_code=200",
-            "-o",
-            "file",
-            "-m",
-            "*",
-        ]);
-        command.args(["-p", &path, "-p", "file=rows.csv", "-p", "format=plain"]);
-        Ok(command)
+        if name == VECTOR {
+            vector(addr, output)
+        } else {
+            Ok(fluent_bit(addr, output))
+        }
     };
     match start() {
         Ok(mut command) => command.exec().into(),
         Err(error) => error,
     }
+}
+
+fn fluent_bit(addr: SocketAddr, output: &Path) -> Command {
+    let mut command = Command::new(FLUENT_BIT);
+    let path = format!("path={}", output.display());
+    let port = format!("port={}", addr.port());
+    let source = ["-i", "http", "-p", "listen=127.0.0.1", "-p", &port];
+    let answer = ["-p", "successful_response_code=200"];
+    let sink = ["-o", "file", "-m", "*", "-p", &path, "-p", "file=rows.csv"];
+    command.args(["-q", "-f", "1"]);
+    command.args(source).args(answer).args(sink);
+    command.args(["-p", "format=plain"]);
+    command
+}
+
+fn vector(addr: SocketAddr, output: &Path) -> Result<Command, Box<dyn Error>> {
+    let config = serde_json::json!({
+        "data_dir": output,
+        "sources": {"events": {
+            "type": "http_server",
+            "address": addr,
+            "path": "/hooks/lessonly",
+            "decoding": {"codec": "json"},
+        }},
+        "sinks": {"rows": {
+            "type": "file",
+            "inputs": ["events"],
+            "path": output.join("rows.csv"),
+            "encoding": {"codec": "json"},
+            "acknowledgements": {"enabled": true},
+        }},
+    });
+    let path = output.join("vector.json");
+    std::fs::write(&path, config.to_string())?;
+    let mut command = Command::new(VECTOR);
+    command.arg("--quiet").arg("--config").arg(path);
+    Ok(command)
 }
 
 async fn ceiling(listen: &str) -> Result<(), Box<dyn Error>> {

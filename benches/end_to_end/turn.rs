@@ -83,7 +83,7 @@ impl Turn<'_> {
         let rows = match self.kind {
             Kind::Ceiling => all,
             Kind::Afternoon => lines(&output.join("rows.csv"))?.0,
-            Kind::FluentBit => flushed(&output.join("rows.csv"), all)?,
+            Kind::FluentBit | Kind::Vector => flushed(&output.join("rows.csv"), all)?,
             Kind::Rowhook => {
                 measured.events_per_sync = Some(events_per_sync(&output.join("journal"))?);
                 round::caught_up(&server)?.count_records()?
