@@ -1,9 +1,9 @@
 //! Many hands put in, one thread takes all there is. While it works on one
 //! batch the next gathers by itself.
 //!
-//! What is taken costs the same whether it is one or a hundred, so little is
-//! not taken while more is on its way: a hand that has more at hand, or as much
-//! as half of what was taken last. That is waited for as long as a sync takes
+//! To take costs the same whether it is one or a hundred. So little is not taken
+//! while more is on its way: while a hand has more to put in, or as long as there
+//! is not half of what was taken last. That is waited for as long as a sync takes
 //! on a fast disk, and not at all where one comes at a time.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
