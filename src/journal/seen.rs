@@ -108,21 +108,6 @@ impl Seen {
         self.next == self.first
     }
 
-    /// Fetches what will be looked at for `ids`: their places lie all over the memory, and the processor waits for many at a
-    /// time where each look by itself would wait for its own.
-    pub fn expect(&self, ids: impl Iterator<Item = Id>) {
-        let mut used = 0;
-        for id in ids {
-            let shard = &self.index[shard_of(id)];
-            if shard.size > 0 {
-                for place in places_of(id, shard.size) {
-                    used ^= shard.bucket(place).used;
-                }
-            }
-        }
-        std::hint::black_box(used);
-    }
-
     /// Whether `id` is in the window.
     #[must_use]
     pub fn contains(&self, id: Id) -> bool {
