@@ -36,7 +36,7 @@ struct Options {
     /// Rounds, of which the median counts.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Names of the servers that get turns; all that are here when none is given.
+    /// Names of the servers that get turns; all that are here when none is given. Without the ceiling there are no ratios.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
     #[command(flatten)]
@@ -56,9 +56,16 @@ fn main() -> ExitCode {
 /// Runs all rounds, prints and leaves the results, and returns what is wrong with them.
 fn run(options: &Options) -> Result<Vec<String>, Box<dyn Error>> {
     let mut kinds = Kind::found();
-    kinds.retain(|kind| {
-        options.servers.is_empty() || options.servers.iter().any(|name| name == kind.name())
-    });
+    let names = &options.servers;
+    if let Some(unknown) = names.iter().find(|n| kinds.iter().all(|k| k.name() != **n)) {
+        let here: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+        return Err(format!(
+            "no server {unknown:?} is here; there are {}",
+            here.join(", ")
+        )
+        .into());
+    }
+    kinds.retain(|kind| names.is_empty() || names.iter().any(|name| name == kind.name()));
     let mut results = Results::new(&options.connections, &kinds);
     for round in 1..=options.rounds {
         for &connections in &options.connections {

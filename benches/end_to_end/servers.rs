@@ -32,7 +32,7 @@ pub enum Kind {
     Rowhook,
     /// Takes JSON over HTTP into memory, and writes a file once a second.
     FluentBit,
-    /// Takes JSON over HTTP, and answers when its file sink has acknowledged it: written, not synced.
+    /// Takes JSON over HTTP, and answers when its file sink has acknowledged it: nothing is synced by then.
     Vector,
 }
 

@@ -89,7 +89,7 @@ impl<T> Queue<T> {
 
     /// Tells whoever waits that there is what was waited for, if so.
     fn ring(&self, mut state: MutexGuard<'_, State<T>>) {
-        if state.is_due() {
+        if state.wanted.is_there(&state) {
             state.wanted = Wanted::Nothing;
             drop(state);
             self.filled.notify_one();
@@ -150,16 +150,13 @@ impl<T> State<T> {
         self.items.push(item);
         Ok(())
     }
-
-    fn is_due(&self) -> bool {
-        self.wanted != Wanted::Nothing && self.wanted.is_there(self)
-    }
 }
 
 impl Wanted {
+    /// Whether it was waited for and need not be any more.
     fn is_there<T>(self, state: &State<T>) -> bool {
         match self {
-            Self::Nothing => true,
+            Self::Nothing => false,
             Self::Anything => !state.items.is_empty(),
             Self::Enough(count) => state.hands == 0 && state.items.len() >= count,
         }

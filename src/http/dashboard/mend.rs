@@ -510,8 +510,7 @@ impl Mending<'_> {
             Err(_) => return Err(Refused::Problem(Problem::Internal)),
         };
         let once = source.identity != Identity::Off;
-        let shown = shown(rows, &ids, known.as_deref(), once);
-        Ok(Preview { left_out, ..shown })
+        Ok(shown(rows, left_out, &ids, known.as_deref(), once))
     }
 
     /// Which of `ids` the journal would take for duplicates; nothing when it does not answer in time.
@@ -525,7 +524,13 @@ impl Mending<'_> {
     }
 }
 
-fn shown(rows: Vec<preview::Row>, ids: &[Id], known: Option<&[bool]>, once: bool) -> Preview {
+fn shown(
+    rows: Vec<preview::Row>,
+    left_out: usize,
+    ids: &[Id],
+    known: Option<&[bool]>,
+    once: bool,
+) -> Preview {
     // Twins within the body are one event.
     let mut before = HashSet::new();
     let is_new: Vec<Option<bool>> = ids
@@ -555,7 +560,7 @@ fn shown(rows: Vec<preview::Row>, ids: &[Id], known: Option<&[bool]>, once: bool
     Preview {
         rows: rows.collect(),
         all: ids.len(),
-        left_out: 0,
+        left_out,
         duplicates,
     }
 }
