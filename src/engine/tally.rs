@@ -118,9 +118,19 @@ impl Tally {
     fn add(&self, source: &SourceName, now: Timestamp, count: impl FnOnce(&mut Counts)) {
         let mut all = self.all();
         let hours = all.sources.entry(source.clone()).or_default();
-        count(hours.entry(Hours::of(now)).or_default());
+        let hour = Hours::of(now);
+        count(hours.entry(hour).or_default());
         if hours.len() > HOURS_MAX {
-            hours.pop_first();
+            // One that is to come was counted while the clock was wrong.
+            let last = hours.last_entry().filter(|last| *last.key() > hour);
+            match last {
+                Some(last) => {
+                    last.remove();
+                }
+                None => {
+                    hours.pop_first();
+                }
+            }
         }
         drop(all);
         self.is_new.store(true, Ordering::Release);
@@ -201,6 +211,20 @@ mod tests {
         // The moment from which it counts is remembered though nothing came.
         tally.save();
         assert_eq!(open(at(11)).since(), at(9));
+    }
+
+    #[test]
+    fn hours_of_a_clock_that_was_ahead_leave_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let source = SourceName::new("a").unwrap();
+        let tally = Tally::open(Arc::new(RealDisk), dir.path().join("tally.json"), at(0));
+        for hour in 1000..1030 {
+            tally.refused(&source, at(hour));
+        }
+        for hour in 0..30 {
+            tally.refused(&source, at(hour));
+        }
+        assert_eq!(tally.of(&source, at(0)), counts(0, 26, 29));
     }
 
     #[test]

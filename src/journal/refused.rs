@@ -156,6 +156,10 @@ impl Refused {
 
     /// Makes all of `bodies` durable that were not kept before, with one sync. One answer each.
     pub fn keep(&mut self, bodies: &[RefusedBody], now: Timestamp) -> Vec<Kept> {
+        if bodies.is_empty() {
+            // No file is made, looked at or cut without need.
+            return Vec::new();
+        }
         let day = now.day(self.zone);
         let mut outcome = self.open_day(day);
         let mut end = self.open.as_ref().map_or(0, |open| open.2);
@@ -244,6 +248,10 @@ impl Refused {
             file.set_len(bytes)?;
         }
         self.disk.sync_dir(&self.layout.rejected_dir())?;
+        // From here on it grows by what is durable.
+        if known.is_some() {
+            self.durable = None;
+        }
         self.open = Some((day, file, bytes));
         Ok(())
     }

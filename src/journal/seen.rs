@@ -155,17 +155,15 @@ impl Seen {
     /// Lets go of what is older than the window at `now`.
     pub fn expire(&mut self, now: Timestamp) {
         let oldest = now.millis() - self.window_ms - MINUTE_MS;
-        while self.minutes.front().is_some_and(|m| m.1 < oldest) {
+        while let Some(&(start, minute)) = self.minutes.front()
+            && minute < oldest
+        {
             let end = self.minutes.get(1).map_or(self.next, |m| m.0);
             while self.first < end {
                 self.forget_oldest();
             }
-            // Its ids may have left by number before.
-            if self
-                .minutes
-                .front()
-                .is_some_and(|m| m.1 < oldest && end <= self.first)
-            {
+            // It may have left with its last id.
+            if self.minutes.front().is_some_and(|m| m.0 == start) {
                 self.minutes.pop_front();
             }
         }

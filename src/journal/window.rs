@@ -86,14 +86,16 @@ impl Window {
         }
     }
 
-    /// What the next start needs to know. Time that is not believed yet is left for it to count.
+    /// What the next start needs to know. Time that is not believed yet is left for it to count. A wall clock that is behind
+    /// what it showed is not followed: once it is right, all since then would look like time that the process was down.
     pub fn mark(&self) -> WindowMark {
         let before = self.mark.unwrap_or_default().wall.millis();
+        let passed = Timestamp::from_millis(before + self.elapsed_ms());
         WindowMark {
             at: self.at(),
             wall: match self.down_ms {
-                Some(_) => self.wall,
-                None => Timestamp::from_millis(before + self.elapsed_ms()),
+                Some(_) => self.wall.max(passed),
+                None => passed,
             },
         }
     }
@@ -165,6 +167,18 @@ mod tests {
         window.tick(at(3), start);
         window.tick(at(4), later(start, 1));
         assert_eq!(hours(&window), 1001);
+    }
+
+    #[test]
+    fn a_run_with_a_clock_that_is_far_behind_is_no_time_down_for_the_next() {
+        let (mut window, start) = window();
+        for hour in 0..3u8 {
+            window.tick(at(i64::from(hour)), later(start, hour.into()));
+        }
+        let mut window = Window::new(Some(window.mark()));
+        window.tick(at(1010), start);
+        window.tick(at(1011), later(start, 1));
+        assert_eq!(hours(&window), 1011);
     }
 
     #[test]

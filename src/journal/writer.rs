@@ -225,7 +225,9 @@ impl Journal {
         self.window.begin(now);
         self.batch_ids.clear();
         let mut fresh: Vec<Fresh<'_>> = Vec::with_capacity(incoming.len());
-        let mut waits = Vec::with_capacity(incoming.len());
+        let mut all_twins = Vec::new();
+        // Requests of which nothing is yet to be written.
+        let mut durable = Vec::with_capacity(incoming.len());
         let mut verdicts = Vec::with_capacity(incoming.len());
         for (nth, request) in incoming.iter().enumerate() {
             let (mut stored, mut known, mut twins) = (0, 0, 0);
@@ -234,12 +236,13 @@ impl Journal {
                     known += 1;
                 } else if request.once && !self.batch_ids.insert(event.id) {
                     twins += 1;
+                    all_twins.push((nth, event.id));
                 } else {
                     stored += 1;
                     fresh.push((nth, request, event));
                 }
             }
-            waits.push(stored + twins > 0);
+            durable.push(stored == 0);
             verdicts.push(Verdict::Stored {
                 stored,
                 duplicates: known + twins,
@@ -248,16 +251,16 @@ impl Journal {
         if fresh.is_empty() {
             return verdicts;
         }
-        let mut durable = vec![false; incoming.len()];
         if let Err(error) = self.append_all(&fresh, now, &mut durable) {
             self.fail(&error);
-            for (nth, request) in incoming.iter().enumerate() {
-                // What is durable is, whatever failed behind it: told otherwise, its sender would send it again.
-                let known = |event: &Event| self.seen.contains(event.id);
-                let there =
-                    durable[nth] || (request.once && request.events.all().iter().all(known));
-                if waits[nth] && !there {
-                    verdicts[nth] = Verdict::Failed;
+            // What is durable is, whatever failed behind it: told otherwise, its sender would send it again. But a twin is
+            // only what became of the event that it is a twin of.
+            for (nth, id) in all_twins {
+                durable[nth] &= self.seen.contains(id);
+            }
+            for (verdict, durable) in verdicts.iter_mut().zip(durable) {
+                if !durable {
+                    *verdict = Verdict::Failed;
                 }
             }
         }

@@ -43,6 +43,22 @@ fn the_old_leave_after_their_days() {
 }
 
 #[test]
+fn however_many_minutes_are_over_at_once_all_of_them_leave() {
+    let day = 24 * 60;
+    for over in 1..20 {
+        let mut seen = Seen::new(1_000_000, 1);
+        for n in 0..40 {
+            seen.insert(id(n), at(i64::try_from(n / 2).unwrap()));
+        }
+        seen.expire(at(day + 1 + over));
+        let left = 40 - 2 * usize::try_from(over).unwrap();
+        assert_eq!(seen.len(), left, "{over}");
+        let first = seen.iter().next().map(|(_, moment)| moment);
+        assert_eq!(first, (left > 0).then(|| at(over)));
+    }
+}
+
+#[test]
 fn one_that_comes_again_counts_from_then_on() {
     let mut seen = Seen::new(1000, 1);
     let day = 24 * 60;

@@ -420,6 +420,39 @@ fn ids_that_cannot_be_written_anew_leave_no_file() {
     }
 }
 
+/// Beside what is durable stands the twin of one that is not: to say that both are there would lose it.
+#[test]
+fn a_twin_is_there_only_if_what_it_is_a_twin_of_is() {
+    let place = Place::new();
+    let (mut journal, faults) = open_faulty(&place);
+    store(&mut journal, r#"{"n":0}"#, NOON);
+    let earlier = Incoming {
+        earlier: Some(Earlier {
+            at: at("2026-11-02T08:00:00.000Z"),
+            day: "2026-11-02".parse().unwrap(),
+        }),
+        ..one(r#"{"x":1}"#)
+    };
+    let batch = [
+        earlier,
+        many(&[r#"{"y":1}"#, r#"{"x":1}"#]),
+        many(&[r#"{"y":2}"#, r#"{"y":1}"#, r#"{"n":0}"#]),
+    ];
+    faults.fail(Some(Op::Make), "2026-11-02", 0, 1, EIO);
+    let failed = Verdict::Failed;
+    let verdicts = journal.commit(&batch, at(NOON));
+    assert_eq!(verdicts, [failed, failed, stored(1, 2)]);
+    faults.clear();
+    journal.recover(at(NOON)).unwrap();
+    let again = journal.commit(&batch, at(NOON));
+    assert_eq!(again, [stored(1, 0), stored(0, 2), stored(0, 3)]);
+    drop(journal);
+    let mut found = payloads(&place.open());
+    found.sort();
+    let wanted = [r#"{"n":0}"#, r#"{"x":1}"#, r#"{"y":1}"#, r#"{"y":2}"#];
+    assert_eq!(found, wanted);
+}
+
 /// Events of earlier days are batches of their own: what is durable before a failure is told so, or it would come again.
 #[test]
 fn what_was_durable_before_the_failure_is_stored() {

@@ -162,3 +162,33 @@ fn a_file_that_somebody_took_away_is_begun_again() {
     assert!(place.text(NAME).contains("\"body\":\"b\""));
     assert_eq!(place.text(NAME).lines().count(), 1);
 }
+
+#[test]
+fn what_was_kept_after_a_failure_stays_when_the_day_comes_again() {
+    let place = Place::new();
+    let (disk, faults) = faulty();
+    let mut refused = open_on(&place, disk, 10_000);
+    assert_eq!(keep(&mut refused, b"a"), Kept::Kept);
+    faults.fail(Some(Op::Write), "rejected", 0, 1, ENOSPC);
+    assert_eq!(keep(&mut refused, b"b"), Kept::Failed);
+    assert_eq!(keep(&mut refused, b"b"), Kept::Kept);
+    // The clock goes over midnight, and is set back.
+    let next = at("2026-11-24T12:00:00.000Z");
+    assert_eq!(refused.keep(&[body(b"c")], next), [Kept::Kept]);
+    assert_eq!(keep(&mut refused, b"d"), Kept::Kept);
+    assert_eq!(place.text(NAME).lines().count(), 3);
+}
+
+/// Somebody may be about to put a file there, or have edited it.
+#[test]
+fn without_a_body_no_file_is_made_or_changed() {
+    let place = Place::new();
+    let mut refused = open_on(&place, real(), 10_000);
+    assert!(refused.keep(&[], at(NOON)).is_empty());
+    assert!(place.names("rejected").is_empty());
+    assert_eq!(keep(&mut refused, b"a"), Kept::Kept);
+    place.remove(NAME);
+    place.write(NAME, "no line end");
+    assert!(refused.keep(&[], at(NOON)).is_empty());
+    assert_eq!(place.text(NAME), "no line end");
+}
