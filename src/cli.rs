@@ -208,9 +208,16 @@ pub struct Days {
 
 impl Days {
     /// The first and last day, where there is one.
-    #[must_use]
-    pub fn bounds(self) -> (Option<Day>, Option<Day>) {
-        (self.date.or(self.from), self.date.or(self.to))
+    ///
+    /// # Errors
+    /// When the last is before the first.
+    pub fn bounds(self) -> Result<(Option<Day>, Option<Day>), String> {
+        match (self.from, self.to) {
+            (Some(from), Some(to)) if from > to => Err(format!(
+                "--from {from} is after --to {to}; exchange the two"
+            )),
+            _ => Ok((self.date.or(self.from), self.date.or(self.to))),
+        }
     }
 }
 

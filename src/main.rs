@@ -49,10 +49,10 @@ fn main() -> ExitCode {
             }
         }
         Command::Serve => serve(settings, args.overrides()),
-        Command::Rebuild { source, days } => {
-            let (from, to) = days.bounds();
-            ask(settings, |ask| ask.rebuild(source, from, to))
-        }
+        Command::Rebuild { source, days } => match days.bounds() {
+            Ok((from, to)) => ask(settings, |ask| ask.rebuild(source, from, to)),
+            Err(why) => wrong(&why),
+        },
         Command::Import {
             source,
             again,
@@ -60,7 +60,10 @@ fn main() -> ExitCode {
         } => ask(settings, |ask| ask.import(&source, &files, again)),
         Command::Export(wanted) => export(&settings, &wanted),
         Command::Link(args) => link(settings, &args),
-        Command::Verify { json, source, days } => verify(&settings, json, source, days.bounds()),
+        Command::Verify { json, source, days } => match days.bounds() {
+            Ok(days) => verify(&settings, json, source, days),
+            Err(why) => wrong(&why),
+        },
     }
 }
 
@@ -79,10 +82,7 @@ fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskEr
             let outcome = command(Ask::new(from, to, stdout(), stderr().is_terminal()));
             worker.end();
             match outcome {
-                Err(AskError::Wrong(why)) => {
-                    eprintln!("error: {why}");
-                    Ok(ExitCode::from(WRONG))
-                }
+                Err(AskError::Wrong(why)) => Ok(wrong(&why)),
                 Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
                 Ok(Outcome::Partly) => Ok(ExitCode::FAILURE),
                 Err(error) => Err(error.to_string()),
@@ -102,11 +102,14 @@ fn link(settings: Settings, args: &LinkArgs) -> ExitCode {
         }),
         Ok(LinkWish::Revoke(id)) => ask(settings, |ask| ask.revoke_link(id)),
         Ok(LinkWish::List) => ask(settings, Ask::list_links),
-        Err(why) => {
-            eprintln!("error: {why}");
-            ExitCode::from(WRONG)
-        }
+        Err(why) => wrong(&why),
     }
+}
+
+/// Says what is wrong with what was asked for.
+fn wrong(why: &str) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(WRONG)
 }
 
 fn verify(
@@ -137,8 +140,7 @@ fn verify(
         Ok(report) => report,
         Err(error) => {
             eprintln!("error: {error}");
-            let wrong = matches!(error, verify::VerifyError::Nothing(_));
-            return ExitCode::from(if wrong { WRONG } else { 1 });
+            return ExitCode::from(if error.is_wrong_usage() { WRONG } else { 1 });
         }
     };
     let text = if json {

@@ -58,8 +58,8 @@ impl<'e> Import<'e> {
     /// An import into `source`.
     ///
     /// # Errors
-    /// Why it cannot begin, for a person.
-    pub fn begin(engine: &'e Engine, source: &SourceName, again: bool) -> Result<Self, String> {
+    /// What is to be answered: why it cannot begin.
+    pub fn begin(engine: &'e Engine, source: &SourceName, again: bool) -> Result<Self, Answer> {
         let live = engine.live();
         let Some(found) = live.settings.sources.get(source).cloned() else {
             let known: Vec<&str> = live
@@ -68,10 +68,10 @@ impl<'e> Import<'e> {
                 .keys()
                 .map(SourceName::as_str)
                 .collect();
-            return Err(format!(
+            return Err(Answer::Wrong(format!(
                 "there is no source `{source}`; configured: {}",
                 known.join(", ")
-            ));
+            )));
         };
         let new = match (again, &found.identity) {
             (true, _) => New::Always,
@@ -79,8 +79,10 @@ impl<'e> Import<'e> {
             (false, _) => New::ById,
         };
         let held = Held::of(engine, source, new)
-            .map_err(|error| unreadable(&error))?
-            .ok_or_else(|| format!("another import into `{source}` is still under way"))?;
+            .map_err(|error| Answer::Failed(unreadable(&error)))?
+            .ok_or_else(|| {
+                Answer::Failed(format!("another import into `{source}` is still under way"))
+            })?;
         Ok(Self {
             engine,
             live,

@@ -54,7 +54,7 @@ pub fn serve(
         } => rebuild(engine, source, first, last, to),
         Command::Import { source, again, .. } => match Import::begin(engine, &source, again) {
             Ok(import) => take(import, alive, from, to),
-            Err(why) => put(to, &Answer::Failed(why)),
+            Err(answer) => put(to, &answer),
         },
         Command::MakeLink {
             source,
@@ -77,7 +77,7 @@ fn rebuild(
     let known = source.as_ref().is_none_or(|source| engine.knows(source));
     if !known {
         let name = source.map(|s| s.to_string()).unwrap_or_default();
-        return put(out, &Answer::Failed(format!("there is no source `{name}`")));
+        return put(out, &Answer::Wrong(format!("there is no source `{name}`")));
     }
     let first = from.unwrap_or(Day::new(chrono::NaiveDate::MIN));
     let last = to.unwrap_or(Day::new(chrono::NaiveDate::MAX));

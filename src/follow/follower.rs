@@ -90,6 +90,8 @@ pub struct Follower {
     pub(super) checkpoint_failed: bool,
     /// Whether there is more to free of files that have no name any more.
     frees: bool,
+    /// When the log was told last that the journal cannot be read.
+    pub(super) journal_complained: Option<Instant>,
     pub(super) saved_at: Instant,
 }
 
@@ -143,6 +145,7 @@ impl Follower {
             looked_at: now,
             checkpoint_failed: false,
             frees: false,
+            journal_complained: None,
             saved_at: now,
         };
         for key in open {
@@ -159,7 +162,9 @@ impl Follower {
         let mut more = match self.follow(clock) {
             Ok(more) => more,
             Err(error) => {
-                tracing::error!(%error, "the journal cannot be read; tables wait");
+                if self.may_complain_of_journal(clock) {
+                    tracing::error!(%error, "the journal cannot be read; tables wait");
+                }
                 false
             }
         };

@@ -48,6 +48,16 @@ impl Follower {
         may
     }
 
+    /// The same of a journal that cannot be read: each batch that is stored makes the follower try again.
+    pub(super) fn may_complain_of_journal(&mut self, clock: Instant) -> bool {
+        let told = self.journal_complained;
+        let may = told.is_none_or(|told| clock >= told + TELL_EVERY);
+        if may {
+            self.journal_complained = Some(clock);
+        }
+        may
+    }
+
     /// The day is over.
     pub(super) fn forget_troubles(&mut self, key: &Key) {
         self.edits.remove(key);

@@ -61,7 +61,24 @@ pub struct Options {
     pub pause: Duration,
 }
 
+impl VerifyError {
+    /// Whether another question would have an answer.
+    #[must_use]
+    pub fn is_wrong_usage(&self) -> bool {
+        matches!(self, Self::Nothing(_) | Self::NoSuchSource { .. })
+    }
+}
+
 impl Options {
+    /// That nothing is known of the source that is asked for: to compare nothing finds nothing wrong.
+    fn no_such_source(&self, source: &SourceName) -> VerifyError {
+        let names: Vec<&str> = self.sources.keys().map(SourceName::as_str).collect();
+        VerifyError::NoSuchSource {
+            name: source.clone(),
+            configured: names.join(", "),
+        }
+    }
+
     fn wants(&self, day: Day) -> bool {
         let (first, last) = self.days;
         first.is_none_or(|first| first <= day) && last.is_none_or(|last| day <= last)
@@ -77,6 +94,14 @@ pub enum VerifyError {
         path = .0.display()
     )]
     Nothing(PathBuf),
+    /// The source is not configured, and nothing is here that ever was of it.
+    #[error("there is no source `{name}`; configured: {configured}")]
+    NoSuchSource {
+        /// Its name.
+        name: SourceName,
+        /// Those that there are, in words.
+        configured: String,
+    },
     /// A folder or the chain of segments cannot be read.
     #[error("{path}: cannot be read: {error}; nothing was compared", path = path.display())]
     Io {

@@ -102,6 +102,18 @@ pub fn verify(
     } = walk;
     let mut all = findings;
     all.extend(journal.findings);
+    if let Some(source) = &options.source
+        && !options.sources.contains_key(source)
+        && !all
+            .told
+            .iter()
+            .any(|told| told.source.as_ref() == Some(source))
+    {
+        let dir = layout.csv_dir(source);
+        if disk.stat(&dir).map_err(at(dir.clone()))?.is_none() {
+            return Err(options.no_such_source(source));
+        }
+    }
     Ok(Report {
         output: layout.root().to_owned(),
         seconds: started.elapsed().as_secs_f64(),

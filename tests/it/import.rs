@@ -99,7 +99,7 @@ fn what_is_refused_is_told_with_its_place() {
         (unknown.err.as_str(), unknown.code),
         (
             "error: there is no source `ordres`; configured: orders\n",
-            1
+            2
         )
     );
 }

@@ -94,8 +94,11 @@ fn days_are_rebuilt() {
         let unknown = rowhook(&place, &["rebuild", "--source", "nobody"]);
         assert_eq!(
             (unknown.err.as_str(), unknown.code),
-            ("error: there is no source `nobody`\n", 1)
+            ("error: there is no source `nobody`\n", 2)
         );
+        let days = ["rebuild", "--from", "2020-01-02", "--to", "2020-01-01"];
+        let backwards = rowhook(&place, &days);
+        assert_eq!((backwards.out.as_str(), backwards.code), ("", 2));
         if let Some(server) = server {
             let socket = place.output().join("state/control.sock");
             let mode = fs::symlink_metadata(&socket)

@@ -494,8 +494,15 @@ fn what_cannot_be_read_or_asked() {
     for wrong in [&["--source", "A"], &["--date", "today"], &["--form", "x"]] {
         assert_eq!(run(&place, wrong).0, Some(2), "{wrong:?}");
     }
+    // To look at nothing would find nothing wrong.
+    let backwards = run(&place, &["--from", "2020-01-02", "--to", "2020-01-01"]);
+    let wanted = "error: --from 2020-01-02 is after --to 2020-01-01; exchange the two\n";
+    assert_eq!((backwards.0, backwards.2.as_str()), (Some(2), wanted));
     // Permissions do not stop root: a folder stands where the file was.
     let place = stopped();
+    let nobody = run(&place, &["--source", "nobody"]);
+    let wanted = "error: there is no source `nobody`; configured: lessonly, orders, quiet\n";
+    assert_eq!((nobody.0, nobody.2.as_str()), (Some(2), wanted));
     for name in [
         "csv/orders/2020-01-02.csv",
         "state/tables.json",
