@@ -5,7 +5,7 @@
 //! - [`segment`], [`chain`]: the files, their first lines, their chain
 //! - [`seen`], `ids`, `window`: which events were stored lately, in memory and over restarts
 //! - [`writer`]: many events, one write, one sync
-//! - `making`: the next segment
+//! - `making`: the next segment; `gone`: whether the open one is still there
 //! - [`recovery`], `scan`: what a start finds, keeps, cuts or refuses
 //! - [`audit`]: all lines of a segment, and what is wrong with each
 //! - [`reader`]: from a position on, never past what is synced
@@ -15,6 +15,7 @@
 
 pub mod audit;
 pub mod chain;
+mod gone;
 mod ids;
 mod making;
 pub mod reader;

@@ -6,6 +6,7 @@
 //! not as it was written is acknowledged data lost, and stops the start.
 
 use super::chain::{Chain, Fault};
+use super::gone::Gone;
 use super::scan::{Found, LastBatch, WINDOW};
 use super::segment::{Cursor, Previous, Segment};
 use super::shared::Shared;
@@ -174,6 +175,7 @@ pub fn open(
         left_early: false,
         failed_bytes: 0,
         unsure: None,
+        gone: Gone::default(),
     };
     Ok((journal, opened))
 }

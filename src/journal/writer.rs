@@ -6,6 +6,7 @@
 //! never reached the disk. [`Journal::recover`] goes on in a new segment, whose
 //! first line says how long the one before is good.
 
+use super::gone::Gone;
 use super::ids::{IdLog, Mark};
 use super::record::Record;
 use super::seen::Seen;
@@ -142,6 +143,7 @@ pub struct Journal {
     pub(super) failed_bytes: usize,
     /// A segment that may have its name, durable or not: it must go before another one is made.
     pub(super) unsure: Option<PathBuf>,
+    pub(super) gone: Gone,
 }
 
 /// Where the next batch goes.
@@ -202,10 +204,10 @@ impl Journal {
         self.ids.set_max(options.ids_max);
     }
 
-    /// Whether it can store nothing until [`Journal::recover`] succeeds.
+    /// Whether it can store nothing until [`Journal::recover`] succeeds, or its file is back in its place.
     #[must_use]
     pub fn is_broken(&self) -> bool {
-        matches!(self.tail, Tail::Broken { .. })
+        matches!(self.tail, Tail::Broken { .. }) || self.gone.is_it
     }
 
     /// Whether an event with this id would be a duplicate now.
@@ -214,8 +216,9 @@ impl Journal {
         self.seen.contains(id)
     }
 
-    /// Lets ids go whose time is over. Called now and then; without it they only leave by number.
+    /// Lets ids go whose time is over, and looks for its file. Called now and then, and before each batch.
     pub fn tick(&mut self, now: Timestamp, clock: Instant) {
+        self.look_for_segment(now, clock);
         self.window.tick(now, clock);
         self.seen.expire(self.window.at());
     }
@@ -385,7 +388,7 @@ impl Journal {
     /// The moment for a batch, never earlier than the last one's, and whether the clock went back too far for that: one that
     /// went back by more than a day is followed, into a new segment. Else a clock that was once a year ahead would stamp a
     /// year of events with that moment.
-    fn moment(&self, now: Timestamp) -> (Timestamp, bool) {
+    pub(super) fn moment(&self, now: Timestamp) -> (Timestamp, bool) {
         let far_back = self.last_received_at.millis() - now.millis() > DAY_MS;
         (
             if far_back {
@@ -426,6 +429,9 @@ impl Journal {
     }
 
     fn fail(&mut self, error: &io::Error) {
+        if self.gone.is_it {
+            return;
+        }
         let previous = match &self.tail {
             Tail::Open(open) => Previous {
                 segment: open.number,

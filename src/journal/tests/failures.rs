@@ -3,6 +3,7 @@
 use super::*;
 use crate::disk::tests::{EIO, ENOSPC, Faults, Op, faulty};
 use crate::journal::{Earlier, Health};
+use std::time::{Duration, Instant};
 
 fn open_faulty(place: &Place) -> (Journal, Arc<Faults>) {
     let (disk, faults) = faulty();
@@ -491,4 +492,42 @@ fn what_was_durable_before_the_failure_is_stored() {
     }
     drop(journal);
     assert_eq!(payloads(&place.open()).len(), 9);
+}
+
+/// What is written to a file that somebody took away nobody finds.
+#[test]
+fn nothing_is_stored_while_the_segment_is_not_in_its_place() {
+    let place = Place::new();
+    let mut journal = place.open();
+    let start = Instant::now();
+    let later = |seconds: u64| start + Duration::from_secs(seconds);
+    store(&mut journal, r#"{"n":1}"#, NOON);
+    journal.tick(at(NOON), later(0));
+    let (name, away) = (place.path("journal/2026-11-23.jsonl"), place.path("away"));
+    std::fs::rename(&name, &away).unwrap();
+    journal.tick(at(NOON), later(1));
+    let Health::Failing(why) = journal.shared().health() else {
+        panic!("it is said to be well");
+    };
+    assert!(why.contains("2026-11-23.jsonl was moved"), "{why}");
+    assert!(journal.is_broken());
+    let two = r#"{"n":2}"#;
+    assert_eq!(store(&mut journal, two, NOON), Verdict::Failed);
+    journal.recover(at(NOON)).unwrap();
+    // Another file is not the same.
+    std::fs::copy(&away, &name).unwrap();
+    journal.tick(at(NOON), later(2));
+    assert_eq!(store(&mut journal, two, NOON), Verdict::Failed);
+    std::fs::rename(&away, &name).unwrap();
+    journal.tick(at(NOON), later(3));
+    assert_eq!(journal.shared().health(), Health::Ready);
+    assert_eq!(store(&mut journal, two, NOON), stored(1, 0));
+    // When its day is over it may be put away.
+    std::fs::rename(&name, &away).unwrap();
+    let next = "2026-11-24T00:00:05.000Z";
+    journal.tick(at(next), later(4));
+    assert_eq!(store(&mut journal, r#"{"n":3}"#, next), stored(1, 0));
+    std::fs::rename(&away, &name).unwrap();
+    drop(journal);
+    assert_eq!(payloads(&place.open()).len(), 3);
 }
