@@ -10,7 +10,7 @@ use crate::read::{Ask, DayName, Span};
 #[group(id = "feed", multiple = true)]
 pub struct Feed {
     /// The day D: YYYY-MM-DD, today, yesterday, or latest, the newest that has rows
-    #[arg(long, value_name = "D", conflicts_with_all = ["from", "to"])]
+    #[arg(long, value_name = "D", allow_hyphen_values = true, conflicts_with_all = ["from", "to"])]
     date: Option<DayName>,
     /// All days from D on: YYYY-MM-DD, today, yesterday, or -30d for 30 days ago
     #[arg(long, value_name = "D", allow_hyphen_values = true)]

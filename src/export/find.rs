@@ -5,7 +5,7 @@ use crate::disk::{Open, Sealed, SharedDisk, get_sealed, read_range};
 use crate::event::{Day, Seq, SourceName, View};
 use crate::flatten::{Columns, Flat, Rules};
 use crate::follow::{Catalog, FollowOptions};
-use crate::journal::chain::Chain;
+use crate::journal::chain::{Chain, is_begun};
 use crate::journal::record;
 use crate::journal::segment::Segment;
 use crate::journal::{Cursor, Shared};
@@ -55,9 +55,12 @@ impl<'a> Found<'a> {
             let path = path.to_owned();
             move |error| ExportFailure::Io { path, error }
         };
+        let failed = |(path, error)| ExportFailure::Io { path, error };
+        if !is_begun(disk, layout).map_err(failed)? {
+            return Err(ExportFailure::Nothing(layout.root().to_owned()));
+        }
         let dir = layout.journal_dir();
-        let chain =
-            Chain::read(disk, &dir).map_err(|(path, error)| ExportFailure::Io { path, error })?;
+        let chain = Chain::read(disk, &dir).map_err(failed)?;
         if let Some(fault) = chain.faults.into_iter().next() {
             return Err(ExportFailure::Damaged {
                 path: fault.path,

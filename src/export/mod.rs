@@ -29,6 +29,12 @@ pub enum ExportFailure {
         /// What there is.
         hint: String,
     },
+    /// There is no journal.
+    #[error(
+        "{path}: no journal is here; name the folder that the server writes to with --output or --config",
+        path = .0.display()
+    )]
+    Nothing(PathBuf),
     /// The journal is damaged.
     #[error("{path}: {what}; `rowhook verify` tells more", path = .path.display())]
     Damaged {
@@ -61,7 +67,7 @@ impl ExportFailure {
     #[must_use]
     pub fn is_wrong_usage(&self) -> bool {
         match self {
-            Self::NoSource { .. } | Self::Terminal(_) | Self::Wrong(_) => true,
+            Self::NoSource { .. } | Self::Nothing(_) | Self::Terminal(_) | Self::Wrong(_) => true,
             Self::Export(error) => {
                 matches!(error, ExportError::Ask(_) | ExportError::NoTable { .. })
             }

@@ -3,7 +3,7 @@
 
 use super::segment::{FirstLine, Previous, Segment, Start, read_start, written_end};
 use crate::disk::SharedDisk;
-use crate::layout::{is_passing_name, segment_of_name};
+use crate::layout::{Layout, is_passing_name, segment_of_name};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +16,19 @@ pub struct Chain {
     pub leftovers: Vec<PathBuf>,
     /// Acknowledged events may be lost there.
     pub faults: Vec<Fault>,
+}
+
+/// Whether anything was ever stored below `layout`.
+///
+/// # Errors
+/// Whatever the disk answers, and for which path.
+pub fn is_begun(disk: &SharedDisk, layout: &Layout) -> Result<bool, (PathBuf, io::Error)> {
+    for dir in [layout.journal_dir(), layout.state_dir()] {
+        if !disk.list(&dir).map_err(|e| (dir, e))?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Something that is not as it was written.

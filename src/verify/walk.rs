@@ -10,7 +10,7 @@ use super::{Key, Options, Progress, VerifyError};
 use crate::disk::{Sealed, SharedDisk, get_sealed};
 use crate::event::{Day, Seq, SourceName};
 use crate::journal::audit::{Stored, stored};
-use crate::journal::chain::{Chain, Fault};
+use crate::journal::chain::{Chain, Fault, is_begun};
 use crate::layout::Layout;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,13 +56,8 @@ pub fn verify(
 ) -> Result<Report, VerifyError> {
     let started = Instant::now();
     let at = |path: PathBuf| move |error| VerifyError::Io { path, error };
-    let (journal_dir, state_dir) = (layout.journal_dir(), layout.state_dir());
-    let there = |dir: &PathBuf| {
-        disk.list(dir)
-            .map(|names| !names.is_empty())
-            .map_err(at(dir.clone()))
-    };
-    if !there(&journal_dir)? && !there(&state_dir)? {
+    let begun = is_begun(disk, layout);
+    if !begun.map_err(|(path, error)| VerifyError::Io { path, error })? {
         return Err(VerifyError::Nothing(layout.root().to_owned()));
     }
     let mut findings = Findings::default();

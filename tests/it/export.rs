@@ -239,4 +239,18 @@ fn what_cannot_be_says_so() {
         );
         assert!(output.stdout.is_empty());
     }
+    for wrong in ["nope", "-1d", "-30d"] {
+        let output = run(&place, &format!("--source orders --date {wrong}"));
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{wrong}");
+        let told = "use YYYY-MM-DD, today, yesterday or latest";
+        assert!(text.contains(told), "{wrong}: {text}");
+    }
+    // A folder that was mistyped would give a table without rows.
+    let nowhere = Place::new();
+    let output = run(&nowhere, "--source lessonly");
+    let text = String::from_utf8(output.stderr).unwrap();
+    let told = "no journal is here; name the folder";
+    assert!(text.contains(told), "{text}");
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0));
 }

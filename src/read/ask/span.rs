@@ -46,6 +46,11 @@ pub enum Span {
 #[error("use YYYY-MM-DD, today, yesterday, or -30d for 30 days ago")]
 pub struct WhenError;
 
+/// A text is no day of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("use YYYY-MM-DD, today, yesterday or latest")]
+pub struct DayNameError;
+
 impl When {
     /// The day that it means when today is `today`.
     #[must_use]
@@ -88,14 +93,14 @@ impl fmt::Display for When {
 }
 
 impl FromStr for DayName {
-    type Err = WhenError;
+    type Err = DayNameError;
 
-    fn from_str(text: &str) -> Result<Self, WhenError> {
+    fn from_str(text: &str) -> Result<Self, DayNameError> {
         match text {
             "today" => Ok(Self::Today),
             "yesterday" => Ok(Self::Yesterday),
             "latest" => Ok(Self::Latest),
-            written => written.parse().map(Self::Day).map_err(|_| WhenError),
+            written => written.parse().map(Self::Day).map_err(|_| DayNameError),
         }
     }
 }
