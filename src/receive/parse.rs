@@ -82,9 +82,13 @@ pub enum Unusable {
     PathsTooLong,
     /// Objects and arrays within each other beyond the limit.
     #[error(
-        "objects and arrays are nested {depth} deep; the limit is {depth_max} (limits.depth_max)"
+        "line {line}, column {column}: objects and arrays are nested {depth} deep; the limit is {depth_max} (limits.depth_max)"
     )]
     TooDeep {
+        /// Of the first bracket that is too deep, from 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
         /// How deep.
         depth: usize,
         /// The limit.
@@ -112,7 +116,8 @@ impl Unusable {
         match *self {
             Self::NotUtf8 { line, column }
             | Self::NotJson { line, column, .. }
-            | Self::Mixed { line, column, .. } => Some((line, column)),
+            | Self::Mixed { line, column, .. }
+            | Self::TooDeep { line, column, .. } => Some((line, column)),
             _ => None,
         }
     }
@@ -197,7 +202,14 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
     // The array around events is no level of theirs.
     let depth = scanned.depth - usize::from(array);
     if depth > depth_max {
-        return Err(Unusable::TooDeep { depth, depth_max });
+        let at = opens_level(text.as_bytes(), depth_max + 1 + usize::from(array));
+        let (line, column) = place(at);
+        return Err(Unusable::TooDeep {
+            line,
+            column,
+            depth,
+            depth_max,
+        });
     }
     // The product is a bound that nearly every body stays below by far; only others are counted.
     let bound = scanned
@@ -225,6 +237,26 @@ fn shape(body: &[u8], start: usize, depth_max: usize) -> Result<Shaped, Unusable
         payloads,
         array,
     }))
+}
+
+/// Where the first bracket stands that opens `level`, from 1, in JSON.
+fn opens_level(json: &[u8], level: usize) -> usize {
+    let (mut depth, mut in_text, mut is_escaped) = (0, false, false);
+    let opens = |byte: &u8| {
+        if in_text {
+            in_text = is_escaped || *byte != b'"';
+            is_escaped = !is_escaped && *byte == b'\\';
+            return false;
+        }
+        match byte {
+            b'"' => in_text = true,
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        depth == level
+    };
+    json.iter().position(opens).unwrap_or_default()
 }
 
 /// The fields of a form as one flat event; a lone `payload` that holds JSON is that JSON.
@@ -385,7 +417,12 @@ mod tests {
         refuses(
             b"{\"a\":[[[]]]}",
             false,
-            "objects and arrays are nested 4 deep; the limit is 3 (limits.depth_max)",
+            "line 1, column 8: objects and arrays are nested 4 deep; the limit is 3 (limits.depth_max)",
+        );
+        refuses(
+            b"[{\"[[[\\\"[\":[]},\n {\"a\":[[{}, {}]]}]",
+            false,
+            "line 2, column 9: objects and arrays are nested 4 deep; the limit is 3 (limits.depth_max)",
         );
         assert!(parse(b"{\"a\":[[]]}".to_vec(), false, 3).is_ok());
     }

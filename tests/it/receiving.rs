@@ -183,8 +183,8 @@ fn json_that_cannot_become_rows_is_422() {
         (
             &deep(65),
             no_rows(
-                "objects and arrays are nested 65 deep; the limit is 64 (limits.depth_max)",
-                "",
+                "line 1, column 321: objects and arrays are nested 65 deep; the limit is 64 (limits.depth_max)",
+                r#","line":1,"column":321"#,
             ),
         ),
     ] {

@@ -27,7 +27,7 @@ pub(super) fn words(why: &Unusable) -> String {
         Unusable::PathsTooLong => {
             "The names that stand above each other are so long that the columns would have no usable names.".into()
         }
-        Unusable::TooDeep { depth, depth_max } => format!(
+        Unusable::TooDeep { depth, depth_max, .. } => format!(
             "Brackets stand within each other {depth} deep, and {depth_max} are allowed. Whoever runs rowhook can allow more \
              (limits.depth_max)."
         ),
