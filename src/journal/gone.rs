@@ -34,7 +34,7 @@ impl Journal {
         };
         if is_gone && !self.gone.is_it {
             let why = self.why_gone();
-            tracing::error!("{why}");
+            tracing::error!("{why}; deliveries are refused");
             self.shared.set_health(Health::Failing(why));
         } else if self.gone.is_it && !is_gone {
             tracing::info!("the journal's file is back in its place, and takes deliveries again");
@@ -66,8 +66,8 @@ impl Journal {
         };
         let path = self.shared.segment(number).map(|segment| segment.path);
         format!(
-            "{} was moved or removed, and deliveries are refused: move it back; one that was removed can be copied from \
-             /proc/{}/fd before rowhook is started again",
+            "{} was moved or removed: move it back; one that was removed can be copied from /proc/{}/fd before rowhook is \
+             started again",
             path.unwrap_or_default().display(),
             std::process::id()
         )

@@ -16,7 +16,7 @@ export default async function (world) {
   await world.step("that it fails is told by itself, and why", async () => {
     await rename(journal, `${journal}-away`);
     await page.waitForSelector(".health.bad[role=alert]");
-    world.match(await visit.text(".health"), /^Not able to store\. the journal.s folder cannot be reached/i, "health");
+    world.match(await visit.text(".health"), /^Not able to store\. the journal(.s folder cannot be reached| cannot be written: \S+ was moved or removed)/i, "health");
     await visit.accessible("the overview when storing fails");
     await visit.picture("overview-failing-1440");
     await page.setViewportSize({ width: 390, height: 844 });
