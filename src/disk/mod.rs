@@ -92,6 +92,9 @@ pub trait File: Send + Sync {
     /// # Errors
     /// Whatever the system answers.
     fn stat(&self) -> io::Result<Stat>;
+
+    /// Says that the bytes at `range`, which are synced, are not needed in memory any more. They stay what they are.
+    fn leave_memory(&self, _range: Range<u64>) {}
 }
 
 /// A shared open file.

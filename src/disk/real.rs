@@ -1,10 +1,11 @@
 //! The disk of the machine: files 0640, folders 0750.
 
 use super::{Disk, File, Open, SharedFile, Stat, parent};
-use rustix::fs::sendfile;
+use rustix::fs::{Advice, fadvise, sendfile};
 use rustix::io::{ReadWriteFlags, preadv2};
 use std::fs;
 use std::io::{self, IoSliceMut};
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -59,6 +60,12 @@ impl File for RealFile {
 
     fn stat(&self) -> io::Result<Stat> {
         self.0.metadata().map(|m| stat_of(&m))
+    }
+
+    fn leave_memory(&self, range: Range<u64>) {
+        let bytes = NonZeroU64::new(range.end.saturating_sub(range.start));
+        // Only a hint.
+        let _ = fadvise(&self.0, range.start, bytes, Advice::DontNeed);
     }
 }
 

@@ -48,7 +48,7 @@ impl Table {
         done
     }
 
-    /// Lets go of one of the files whose place wider ones took. Returns whether there is another, which should wait a little.
+    /// Lets go of a piece of the files whose place wider ones took. Returns whether there is more, which should wait a little.
     pub fn free_old(&mut self) -> bool {
         self.leaving.free()
     }
@@ -63,7 +63,7 @@ impl Table {
         self.disk.rename(&wide.path, &self.part.path)?;
         wide.path.clone_from(&self.part.path);
         let old = std::mem::replace(&mut self.part, wide);
-        self.leaving.add(old.file);
+        self.leaving.add(old.file, old.bytes);
         self.dirty = Some(self.dirty.unwrap_or(0));
         self.disk.sync_dir(parent(&self.part.path))?;
         Ok(())
