@@ -93,7 +93,8 @@ pub trait File: Send + Sync {
     /// Whatever the system answers.
     fn stat(&self) -> io::Result<Stat>;
 
-    /// Says that the bytes at `range`, which are synced, are not needed in memory any more. They stay what they are.
+    /// Says that the bytes at `range` are not needed in memory any more. They stay what they are; those that are not synced yet
+    /// stay in memory too.
     fn leave_memory(&self, _range: Range<u64>) {}
 }
 

@@ -122,14 +122,11 @@ impl Tally {
         count(hours.entry(hour).or_default());
         if hours.len() > HOURS_MAX {
             // One that is to come was counted while the clock was wrong.
-            let last = hours.last_entry().filter(|last| *last.key() > hour);
-            match last {
-                Some(last) => {
-                    last.remove();
-                }
-                None => {
-                    hours.pop_first();
-                }
+            let is_ahead = hours.last_key_value().is_some_and(|last| *last.0 > hour);
+            if is_ahead {
+                hours.pop_last();
+            } else {
+                hours.pop_first();
             }
         }
         drop(all);

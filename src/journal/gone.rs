@@ -7,6 +7,7 @@ use super::shared::Health;
 use super::writer::{Journal, Tail};
 use crate::event::Timestamp;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// Between two looks.
@@ -29,47 +30,44 @@ impl Journal {
         }
         self.gone.looked_at = Some(clock);
         // What cannot be asked now is asked again.
-        let Ok(is_gone) = self.is_segment_gone(now) else {
+        let Ok(gone) = self.gone_segment(now) else {
             return;
         };
-        if is_gone && !self.gone.is_it {
-            let why = self.why_gone();
-            tracing::error!("{why}; deliveries are refused");
-            self.shared.set_health(Health::Failing(why));
-        } else if self.gone.is_it && !is_gone {
-            tracing::info!("the journal's file is back in its place, and takes deliveries again");
-            self.shared.set_health(Health::Ready);
+        match (&gone, self.gone.is_it) {
+            (Some(path), false) => {
+                let why = format!(
+                    "{} was moved or removed: move it back; one that was removed can be copied from /proc/{}/fd before rowhook is \
+                     started again",
+                    path.display(),
+                    std::process::id()
+                );
+                tracing::error!("{why}; deliveries are refused");
+                self.shared.set_health(Health::Failing(why));
+            }
+            (None, true) => {
+                tracing::info!(
+                    "the journal's file is back in its place, and takes deliveries again"
+                );
+                self.shared.set_health(Health::Ready);
+            }
+            _ => {}
         }
-        self.gone.is_it = is_gone;
+        self.gone.is_it = gone.is_some();
     }
 
-    /// One of a day that is over is not written to any more, and may have been put away.
-    fn is_segment_gone(&self, now: Timestamp) -> io::Result<bool> {
+    /// The path of the open segment, if it is not there. One of a day that is over is not written to any more, and may have been
+    /// put away.
+    fn gone_segment(&self, now: Timestamp) -> io::Result<Option<PathBuf>> {
         let today = self.moment(now).0.day(self.options.zone);
         let Tail::Open(open) = &self.tail else {
-            return Ok(false);
+            return Ok(None);
         };
-        if open.day < today {
-            return Ok(false);
-        }
-        let Some(segment) = self.shared.segment(open.number) else {
-            return Ok(false);
+        let known = self.shared.segment(open.number);
+        let Some(segment) = known.filter(|_| open.day >= today) else {
+            return Ok(None);
         };
         let there = self.disk.stat(&segment.path)?;
-        Ok(there.map(|stat| stat.inode) != Some(open.file.stat()?.inode))
-    }
-
-    fn why_gone(&self) -> String {
-        let number = match &self.tail {
-            Tail::Open(open) => open.number,
-            _ => 0,
-        };
-        let path = self.shared.segment(number).map(|segment| segment.path);
-        format!(
-            "{} was moved or removed: move it back; one that was removed can be copied from /proc/{}/fd before rowhook is \
-             started again",
-            path.unwrap_or_default().display(),
-            std::process::id()
-        )
+        let is_it = there.map(|stat| stat.inode) == Some(open.file.stat()?.inode);
+        Ok((!is_it).then_some(segment.path))
     }
 }

@@ -7,7 +7,7 @@
 use crate::disk::SharedFile;
 use std::sync::Arc;
 
-/// What leaves memory at a time takes about half a millisecond.
+/// What leaves memory at a time.
 const PIECE: u64 = 2 << 20;
 
 /// Those of a table, each with how much of it may be in memory.
@@ -15,7 +15,7 @@ const PIECE: u64 = 2 << 20;
 pub(super) struct Leaving(Vec<(SharedFile, u64)>);
 
 impl Leaving {
-    /// One more, of so many bytes, all of them synced.
+    /// One more, of so many bytes.
     pub fn add(&mut self, file: SharedFile, bytes: u64) {
         self.0.push((file, bytes));
     }
