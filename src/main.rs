@@ -9,8 +9,9 @@ use rowhook::event::{Day, SourceName, Timestamp};
 use rowhook::export::find::Found;
 use rowhook::export::{self, ExportFailure};
 use rowhook::layout::Layout;
-use rowhook::serve::{self, Parts, Worker};
+use rowhook::serve::{self, Parts, ServeError, Worker};
 use rowhook::verify::{self, ProgressLine};
+use std::fmt::Display;
 use std::io::{
     BufReader, BufWriter, ErrorKind, IsTerminal as _, Stdout, Write as _, stderr, stdout,
 };
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
             source,
             again,
             files,
-        } => ask(settings, |ask| ask.import(&source, &files, again)),
+        } => ask_in(settings, true, |ask| ask.import(&source, &files, again)),
         Command::Export(wanted) => export(&settings, &wanted),
         Command::Link(args) => link(settings, &args),
         Command::Verify { json, source, days } => match days.bounds() {
@@ -72,26 +73,38 @@ type Asking = Ask<BufReader<UnixStream>, BufWriter<UnixStream>, Stdout>;
 
 /// Has a command's work done by the server that runs, or by this process if none does.
 fn ask(settings: Settings, command: impl FnOnce(Asking) -> Result<Outcome, AskError>) -> ExitCode {
+    ask_in(settings, false, command)
+}
+
+/// The same of a command that may begin an output directory.
+fn ask_in(
+    settings: Settings,
+    begins: bool,
+    command: impl FnOnce(Asking) -> Result<Outcome, AskError>,
+) -> ExitCode {
     if let Err(code) = start_log("warn,actix_http=off") {
         return code;
     }
-    let outcome = Worker::find(settings)
-        .map_err(|error| error.to_string())
-        .and_then(|worker| {
-            let (from, to) = worker.stream().map_err(|error| error.to_string())?;
-            let outcome = command(Ask::new(from, to, stdout(), stderr().is_terminal()));
-            worker.end();
-            match outcome {
-                Err(AskError::Wrong(why)) => Ok(wrong(&why)),
-                Ok(Outcome::Done) => Ok(ExitCode::SUCCESS),
-                Ok(Outcome::Partly) => Ok(ExitCode::FAILURE),
-                Err(error) => Err(error.to_string()),
-            }
-        });
-    outcome.unwrap_or_else(|error| {
-        eprintln!("error: {error}");
+    let failed = |why: &dyn Display| {
+        eprintln!("error: {why}");
         ExitCode::FAILURE
-    })
+    };
+    let worker = match Worker::find(settings, begins) {
+        Ok(worker) => worker,
+        Err(error @ ServeError::Nothing(_)) => return wrong(&error.to_string()),
+        Err(error) => return failed(&error),
+    };
+    let outcome = match worker.stream() {
+        Ok((from, to)) => command(Ask::new(from, to, stdout(), stderr().is_terminal())),
+        Err(error) => return failed(&error),
+    };
+    worker.end();
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Partly) => ExitCode::FAILURE,
+        Err(AskError::Wrong(why)) => wrong(&why),
+        Err(error) => failed(&error),
+    }
 }
 
 /// Makes, revokes or lists links.

@@ -5,7 +5,7 @@ use crate::disk::{Open, Sealed, SharedDisk, get_sealed, read_range};
 use crate::event::{Day, Seq, SourceName, View};
 use crate::flatten::{Columns, Flat, Rules};
 use crate::follow::{Catalog, FollowOptions};
-use crate::journal::chain::{Chain, is_begun};
+use crate::journal::chain::{Chain, NoJournal, is_begun};
 use crate::journal::record;
 use crate::journal::segment::Segment;
 use crate::journal::{Cursor, Shared};
@@ -57,7 +57,7 @@ impl<'a> Found<'a> {
         };
         let failed = |(path, error)| ExportFailure::Io { path, error };
         if !is_begun(disk, layout).map_err(failed)? {
-            return Err(ExportFailure::Nothing(layout.root().to_owned()));
+            return Err(NoJournal(layout.root().to_owned()).into());
         }
         let dir = layout.journal_dir();
         let chain = Chain::read(disk, &dir).map_err(failed)?;

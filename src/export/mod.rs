@@ -12,6 +12,7 @@
 pub mod find;
 pub mod write;
 
+use crate::journal::chain::NoJournal;
 use crate::read::ExportError;
 use std::io;
 use std::path::PathBuf;
@@ -30,11 +31,8 @@ pub enum ExportFailure {
         hint: String,
     },
     /// There is no journal.
-    #[error(
-        "{path}: no journal is here; name the folder that the server writes to with --output or --config",
-        path = .0.display()
-    )]
-    Nothing(PathBuf),
+    #[error(transparent)]
+    Nothing(#[from] NoJournal),
     /// The journal is damaged.
     #[error("{path}: {what}; `rowhook verify` tells more", path = .path.display())]
     Damaged {

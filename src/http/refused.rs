@@ -404,10 +404,16 @@ impl Looked {
         }
     }
 
-    /// Line and column of the fault in the body. Within a form's field it would be a place in what the field stands for.
+    /// Line and column of the fault in the body.
     pub fn place(&self) -> Option<(usize, usize)> {
         let place = self.fault.and_then(|fault| fault.place());
-        place.filter(|_| !self.form)
+        place.filter(|_| !self.is_in_payload())
+    }
+
+    /// Whether the place of the fault is one in what a form's field stands for.
+    pub fn is_in_payload(&self) -> bool {
+        let of_form = |why| matches!(why, Unusable::Empty | Unusable::FormNotUtf8 { .. });
+        self.form && self.fault.is_some_and(|why| !of_form(why))
     }
 }
 

@@ -18,6 +18,14 @@ pub struct Chain {
     pub faults: Vec<Fault>,
 }
 
+/// Nothing was ever stored there.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{path}: no journal is here; name the folder that the server writes to with --output or --config",
+    path = .0.display()
+)]
+pub struct NoJournal(pub PathBuf);
+
 /// Whether anything was ever stored below `layout`.
 ///
 /// # Errors

@@ -52,6 +52,10 @@ pub enum Unusable {
     FormNotUtf8 {
         /// Which, from 1.
         field: usize,
+        /// Where in the form its name or value begins, from 1.
+        line: usize,
+        /// In characters, from 1.
+        column: usize,
     },
     /// It says gzip and is not, or ends early.
     #[error("the body says Content-Encoding: gzip, but is not whole gzip data")]
@@ -110,11 +114,13 @@ impl Unusable {
         )
     }
 
-    /// Line and column, where there is a place.
+    /// Line and column, where there is a place; in a form's `payload` where that is what is wrong.
     #[must_use]
     pub fn place(&self) -> Option<(usize, usize)> {
         match *self {
-            Self::NotUtf8 { line, column }
+            Self::Empty => Some((1, 1)),
+            Self::FormNotUtf8 { line, column, .. }
+            | Self::NotUtf8 { line, column }
             | Self::NotJson { line, column, .. }
             | Self::Mixed { line, column, .. }
             | Self::TooDeep { line, column, .. } => Some((line, column)),
@@ -262,22 +268,41 @@ fn opens_level(json: &[u8], level: usize) -> usize {
 /// The fields of a form as one flat event; a lone `payload` that holds JSON is that JSON.
 fn from_form(body: &[u8], depth_max: usize) -> Result<Shaped, Unusable> {
     let mut text = vec![b'{'];
-    let mut lone = None;
-    let pairs = body.split(|&b| b == b'&').filter(|pair| !pair.is_empty());
-    for (nth, pair) in pairs.enumerate() {
+    let mut payload = None;
+    let (mut nth, mut at) = (0, 0);
+    for pair in body.split(|&b| b == b'&') {
+        let begin = at;
+        at += pair.len() + 1;
+        if pair.is_empty() {
+            continue;
+        }
         let equals = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        let name = decoded(&pair[..equals], nth)?;
-        let value = decoded(pair.get(equals + 1..).unwrap_or_default(), nth)?;
+        let of_form = |raw: &[u8], at: usize| {
+            decoded(raw).ok_or_else(|| {
+                let (line, column) = position(body, at);
+                Unusable::FormNotUtf8 {
+                    field: nth + 1,
+                    line,
+                    column,
+                }
+            })
+        };
+        let name = of_form(&pair[..equals], begin)?;
+        let value = of_form(
+            pair.get(equals + 1..).unwrap_or_default(),
+            begin + equals + 1,
+        )?;
         if nth > 0 {
             text.push(b',');
         }
         write_string(&name, &mut text);
         text.push(b':');
         write_string(&value, &mut text);
-        lone = (nth == 0 && name == "payload").then_some(value);
+        payload = (nth == 0 && name == "payload").then_some(value);
+        nth += 1;
     }
     text.push(b'}');
-    if let Some(value) = lone {
+    if let Some(value) = payload {
         let json = value.trim_start_matches('\u{feff}');
         if json
             .trim_start_matches([' ', '\t', '\n', '\r'])
@@ -305,13 +330,12 @@ fn from_form(body: &[u8], depth_max: usize) -> Result<Shaped, Unusable> {
 }
 
 /// The text that a form's name or value stands for.
-fn decoded(raw: &[u8], nth: usize) -> Result<String, Unusable> {
+fn decoded(raw: &[u8]) -> Option<String> {
     let spaced: Vec<u8> = raw
         .iter()
         .map(|&b| if b == b'+' { b' ' } else { b })
         .collect();
-    String::from_utf8(percent_encoding::percent_decode(&spaced).collect())
-        .map_err(|_| Unusable::FormNotUtf8 { field: nth + 1 })
+    String::from_utf8(percent_encoding::percent_decode(&spaced).collect()).ok()
 }
 
 #[cfg(test)]
@@ -382,6 +406,10 @@ mod tests {
             "line 1, column 2: expected a key in double quotes",
         );
         refuses(b"&&", true, "the body is empty");
+        let place = |body: &[u8]| parse(body.to_vec(), true, 3).unwrap_err().0.place();
+        assert_eq!(place(b"a=1&&\xC3\xA4=2\n3&b=%FF"), Some((2, 5)));
+        assert_eq!(place(b"a=1&%FF=x"), Some((1, 5)));
+        assert_eq!(place(b" \n"), Some((1, 1)));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::disk::{Lock, LockError, RealDisk, SharedDisk};
 use crate::engine::{self, Engine, Fixed, Live, Tally};
 use crate::event::Timestamp;
 use crate::follow::{Follower, Handle, known};
+use crate::journal::chain::NoJournal;
 use crate::journal::refused::Refused;
 use crate::journal::{RecoveryError, Shared, open};
 use crate::layout::Layout;
@@ -51,6 +52,9 @@ pub enum ServeError {
         /// Whose it is.
         uid: u32,
     },
+    /// A command that needs what was stored.
+    #[error(transparent)]
+    Nothing(#[from] NoJournal),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] RecoveryError),

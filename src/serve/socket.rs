@@ -7,6 +7,7 @@ use crate::control::protocol::{Answer, put};
 use crate::control::session;
 use crate::disk::LockError;
 use crate::engine::Engine;
+use crate::journal::chain::{NoJournal, is_begun};
 use crate::layout::Layout;
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read};
@@ -183,17 +184,26 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Finds the server, or opens the output directory in its place.
+    /// Finds the server, or opens the output directory in its place: one in which nothing was ever stored only if the command
+    /// `begins` one.
     ///
     /// # Errors
     /// When neither can be done.
-    pub fn find(settings: Settings) -> Result<Self, ServeError> {
-        let path = Layout::new(&settings.output).control_socket();
+    pub fn find(settings: Settings, begins: bool) -> Result<Self, ServeError> {
+        let layout = Layout::new(&settings.output);
+        let path = layout.control_socket();
         if let Ok(stream) = connect(&path) {
             return Ok(Self { stream, own: None });
         }
-        check_owner(&Layout::new(&settings.output))?;
-        let opened = Opened::new(settings, Parts::real()).map_err(|error| match error {
+        check_owner(&layout)?;
+        let parts = Parts::real();
+        if !begins {
+            let found = is_begun(&parts.disk, &layout);
+            if !found.map_err(|(path, error)| ServeError::Path { path, error })? {
+                return Err(NoJournal(settings.output).into());
+            }
+        }
+        let opened = Opened::new(settings, parts).map_err(|error| match error {
             ServeError::Lock(LockError::Held { .. }) => ServeError::Unreachable { path },
             other => other,
         })?;

@@ -36,6 +36,7 @@ use progress::Progress;
 
 use crate::event::{Day, SourceName};
 use crate::flatten::Rules;
+use crate::journal::chain::NoJournal;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
@@ -89,11 +90,8 @@ impl Options {
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// There is no journal.
-    #[error(
-        "{path}: no journal is here; name the folder that the server writes to with --output or --config",
-        path = .0.display()
-    )]
-    Nothing(PathBuf),
+    #[error(transparent)]
+    Nothing(#[from] NoJournal),
     /// The source is not configured, and nothing is here that ever was of it.
     #[error("there is no source `{name}`; configured: {configured}")]
     NoSuchSource {

@@ -10,7 +10,7 @@ use super::{Key, Options, Progress, VerifyError};
 use crate::disk::{Sealed, SharedDisk, get_sealed};
 use crate::event::{Day, Seq, SourceName};
 use crate::journal::audit::{Stored, stored};
-use crate::journal::chain::{Chain, Fault, is_begun};
+use crate::journal::chain::{Chain, Fault, NoJournal, is_begun};
 use crate::layout::Layout;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ pub fn verify(
     let at = |path: PathBuf| move |error| VerifyError::Io { path, error };
     let begun = is_begun(disk, layout);
     if !begun.map_err(|(path, error)| VerifyError::Io { path, error })? {
-        return Err(VerifyError::Nothing(layout.root().to_owned()));
+        return Err(NoJournal(layout.root().to_owned()).into());
     }
     let mut findings = Findings::default();
     // What was known to be stored is read first: the journal, read later, must have all of it.

@@ -132,6 +132,24 @@ fn commands_need_no_secrets() {
 }
 
 /// The address of a socket has room for a hundred bytes, a path for thousands.
+/// A folder that was mistyped would give a link that opens nothing, and tell that all tables are made.
+#[test]
+fn what_needs_a_journal_makes_no_folder() {
+    let place = Place::new();
+    for args in [
+        &["rebuild"][..],
+        &["link", "--source", "lessonly"],
+        &["link", "--list"],
+        &["link", "--revoke", "4f1d09aa3c"],
+    ] {
+        let said = rowhook(&place, args);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{args:?}");
+        let told = "no journal is here; name the folder that the server writes to";
+        assert!(said.err.contains(told), "{args:?}: {}", said.err);
+        assert!(!place.output().exists(), "{args:?}");
+    }
+}
+
 #[test]
 fn a_deep_output_directory_has_its_socket() {
     let place = Place::new();

@@ -531,13 +531,12 @@ fn what_is_printed() {
     for running in [true, false] {
         let place = Place::new();
         place.config("timezone = \"Europe/Berlin\"\n[sources.orders]\n");
-        let server = running.then(|| {
-            let mut command = place.command();
-            command
-                .arg("--config")
-                .arg(place.path().join("rowhook.toml"));
-            Server::start(command)
-        });
+        let mut command = place.command();
+        command
+            .arg("--config")
+            .arg(place.path().join("rowhook.toml"));
+        let started = Server::start(command);
+        let server = running.then_some(started);
         let (empty, _, _) = said(&place, "--list");
         assert_eq!(
             empty,
@@ -606,7 +605,7 @@ fn what_is_printed() {
         );
     }
     let place = Place::new();
-    place.config("public_url = \"https://hooks.example.com/in/\"\n");
+    drop(place.start_with("public_url = \"https://hooks.example.com/in/\"\n"));
     let (out, err, _) = said(&place, "--source lessonly");
     assert!(
         out.starts_with("https://hooks.example.com/in/exports/lessonly/latest.csv?link="),

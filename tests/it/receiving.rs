@@ -86,15 +86,21 @@ fn neither_json_nor_a_form_is_400() {
     let server = place.start();
     let whole = gzip(br#"{"a":1}"#);
     let cut = &whole[..whole.len() - 4];
-    let at = |line, column, reason: &str| {
-        let detail = format!("line {line}, column {column}: {reason}");
+    let within = |line, column, detail: &str| {
         let place = format!(r#","line":{line},"column":{column}{KEPT}"#);
         problem(
             400,
             "not-json",
             "The body is neither JSON nor a form",
-            &detail,
+            detail,
             &place,
+        )
+    };
+    let at = |line, column, reason: &str| {
+        within(
+            line,
+            column,
+            &format!("line {line}, column {column}: {reason}"),
         )
     };
     let other = |detail: &str| {
@@ -106,7 +112,16 @@ fn neither_json_nor_a_form_is_400() {
             KEPT,
         )
     };
-    let empty = || problem(400, "empty", "The body is empty", "the body is empty", KEPT);
+    let empty = || {
+        let place = format!(r#","line":1,"column":1{KEPT}"#);
+        problem(
+            400,
+            "empty",
+            "The body is empty",
+            "the body is empty",
+            &place,
+        )
+    };
     let no_gzip = "the body says Content-Encoding: gzip, but is not whole gzip data";
     let cases: [(&[u8], Headers, String); 14] = [
         (b"", &[], empty()),
@@ -143,7 +158,7 @@ fn neither_json_nor_a_form_is_400() {
         (
             b"a=1&b=%FF",
             &[FORM],
-            other("field 2 of the form is not UTF-8 once it is decoded"),
+            within(1, 7, "field 2 of the form is not UTF-8 once it is decoded"),
         ),
         (b"{\"a\":1}", &[GZIP], other(no_gzip)),
         (cut, &[GZIP], other(no_gzip)),

@@ -61,11 +61,10 @@ pub(super) struct Delivered<'a> {
 impl Fault {
     pub fn of(looked: &Looked) -> Option<Self> {
         let fault = looked.fault?;
-        let within_form = looked.form && fault.place().is_some();
         Some(Self {
             words: reasons::words(&fault),
             place: fault.place(),
-            within_form,
+            within_form: looked.is_in_payload(),
         })
     }
 }

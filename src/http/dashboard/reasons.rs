@@ -11,7 +11,7 @@ pub(super) fn words(why: &Unusable) -> String {
             "Some bytes of it are no text in UTF-8. Perhaps the sender uses another encoding.".into()
         }
         Unusable::NotJson { reason, .. } => of_json(reason).unwrap_or(reason).to_owned(),
-        Unusable::FormNotUtf8 { field } => {
+        Unusable::FormNotUtf8 { field, .. } => {
             format!("Field {field} of the form is no text in UTF-8. Perhaps the sender uses another encoding.")
         }
         Unusable::NotGzip => "The sender said that it is compressed (gzip), and it is not, or not whole.".into(),

@@ -159,7 +159,23 @@ fn check_form(body: &[u8]) {
         _ => None,
     };
     match (found, fault, nested) {
-        (Err((Unusable::FormNotUtf8 { field }, _)), Some(wanted), _) => assert_eq!(field, wanted),
+        (Err((why @ Unusable::FormNotUtf8 { field, .. }, _)), Some(wanted), _) => {
+            assert_eq!(field, wanted);
+            let place = why.place().expect("a place");
+            let is_there = |at: usize| {
+                let mut lines = text[..at].split(|&b| b == b'\n');
+                let last = lines.next_back().unwrap_or_default();
+                let letters = last.iter().filter(|&&b| b & 0xC0 != 0x80).count();
+                (lines.count() + 1, letters + 1) == place
+            };
+            let is_text = |at: usize| {
+                let half = text[at..].split(|&b| b == b'&').next();
+                String::from_utf8(decoded(half.unwrap_or_default())).is_ok()
+            };
+            let mut all = 0..=text.len();
+            let no_text = all.any(|at| is_there(at) && !is_text(at));
+            assert!(no_text, "{place:?}: {}", shown(body));
+        }
         (found, None, Some(json)) => {
             let json = body::check_parse(json.as_bytes(), 64);
             assert_eq!(found.ok(), json, "the JSON in a form is JSON as any other");
