@@ -74,6 +74,8 @@ pub struct Follower {
     /// The end of the journal when this follower was opened: until it has read that far, tables are not looked after, because
     /// what their files hold beyond their checkpoints is compared with all that the journal gives.
     pub(super) opened_end: Cursor,
+    /// Where this follower began to read.
+    pub(super) began: Cursor,
     /// For days that were closed before this start: up to where they have every record.
     pub(super) closed: HashMap<Key, Seq>,
     pub(super) saved: Cursor,
@@ -135,6 +137,7 @@ impl Follower {
             today: None,
             date: None,
             opened_end,
+            began: saved.at,
             closed: HashMap::new(),
             saved: saved.at,
             slice_left: 0,

@@ -219,7 +219,7 @@ impl Follower {
             let carried = self.carried(source, *day)?;
             let table =
                 Table::create(disk, layout, source.clone(), *day, options, &carried, false)?;
-            return Ok(Reopened::Table(Box::new(table), from));
+            return Ok(Reopened::Table(Box::new(table), self.begins(*day, from)));
         };
         let mut options = options;
         if state.rules != options.rules.fingerprint() {
@@ -233,6 +233,14 @@ impl Follower {
         let hint = cursor_of(state.hint).max(self.saved);
         Table::resume(disk, layout, options, state)
             .map(|table| Reopened::Table(Box::new(table), hint))
+    }
+
+    /// From where a table of which nothing is there is read, when a record for it was found at `from`: what an earlier run read
+    /// of its day may have been in the files that are gone.
+    fn begins(&self, day: Day, from: Cursor) -> Cursor {
+        let first = self.shared.next_of(day, 0);
+        let read_before = first.is_some_and(|segment| Cursor { segment, offset: 0 } < self.began);
+        if read_before { Cursor::default() } else { from }
     }
 
     /// The columns of the newest earlier day with rows.

@@ -56,14 +56,14 @@ impl Journal {
     }
 
     /// The path of the open segment, if it is not there. One of a day that is over is not written to any more, and may have been
-    /// put away.
+    /// put away; but what was missed before that day was over is missed until it is back.
     fn gone_segment(&self, now: Timestamp) -> io::Result<Option<PathBuf>> {
         let today = self.moment(now).0.day(self.options.zone);
         let Tail::Open(open) = &self.tail else {
             return Ok(None);
         };
         let known = self.shared.segment(open.number);
-        let Some(segment) = known.filter(|_| open.day >= today) else {
+        let Some(segment) = known.filter(|_| self.gone.is_it || open.day >= today) else {
             return Ok(None);
         };
         let there = self.disk.stat(&segment.path)?;

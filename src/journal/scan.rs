@@ -140,7 +140,8 @@ impl Found {
             };
             pending.push((record.id(), record.moment()));
             if record.left == 0 {
-                self.last_received_at = record.moment();
+                // An import is of events that were received before.
+                self.last_received_at = self.last_received_at.max(record.moment());
                 self.last_seq = record.seq;
                 self.opened.checked += pending.len() as u64;
                 for (id, moment) in pending.drain(..) {

@@ -11,8 +11,8 @@ mod reading;
 mod refusals;
 
 use super::{
-    Cursor, Event, Events, Incoming, Journal, Known, Opened, Options, Reader, RecoveryError,
-    Verdict, open, record,
+    Cursor, Earlier, Event, Events, Incoming, Journal, Known, Opened, Options, Reader,
+    RecoveryError, Verdict, open, record,
 };
 use crate::disk::{RealDisk, SharedDisk};
 use crate::event::{Id, IdKey, Seq, SourceName, Timestamp};
@@ -54,6 +54,17 @@ fn one(payload: &str) -> Incoming {
             id: id(payload),
             payload: 0..payload.len(),
         }]),
+    }
+}
+
+/// The same of an object that came in the morning of an earlier day.
+fn earlier(payload: &str, day: &str) -> Incoming {
+    Incoming {
+        earlier: Some(Earlier {
+            at: at(&format!("{day}T08:00:00.000Z")),
+            day: day.parse().unwrap(),
+        }),
+        ..one(payload)
     }
 }
 

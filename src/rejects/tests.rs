@@ -325,3 +325,15 @@ fn a_count_reads_what_was_added_and_no_more_than_there_is_room_for() {
     assert!((LINES_MAX..LINES_MAX + 20_000).contains(&count), "{count}");
     assert_eq!(world.rejects.waiting().unwrap(), waiting);
 }
+
+/// Its limits may be set so: the count goes on behind it.
+#[test]
+fn a_line_longer_than_what_is_read_at_once_is_counted() {
+    let mut world = World::new();
+    world.refused =
+        Refused::open(world.disk.clone(), world.layout(), UTC, 1 << 30, at(0, 0)).unwrap();
+    world.keep(at(0, 0), "a", &[&"x".repeat(65 << 20)]);
+    world.keep(at(0, 1), "b", &["b1"]);
+    while world.rejects.waiting().unwrap().at_least {}
+    assert_eq!(world.waiting(), [("a".into(), 1), ("b".into(), 1)]);
+}

@@ -126,7 +126,7 @@ impl Index {
 }
 
 impl Known {
-    /// Reads on, as far as there is budget and room. Tells whether whole lines are left.
+    /// Reads on, as far as there is budget and room, and to the end of a line. Tells whether whole lines are left.
     fn read_on(
         &mut self,
         file: &dyn crate::disk::File,
@@ -134,9 +134,12 @@ impl Known {
         room: usize,
     ) -> io::Result<bool> {
         let (mut piece, mut line) = (Vec::new(), Vec::new());
-        let mut at = self.read;
+        let began = self.read;
+        let mut at = began;
         loop {
-            if *budget == 0 || self.lines >= room {
+            // A line that is longer than all of the budget would be begun each time.
+            let in_first = at > began && self.read == began;
+            if *budget == 0 && !in_first || self.lines >= room {
                 return Ok(true);
             }
             read_range(file, at..at + PIECE_BYTES, &mut piece)?;

@@ -25,6 +25,8 @@ pub struct Check {
     pub(super) bytes: u64,
     /// Whether somebody goes on with it: the server, or the next start.
     pub(super) goes_on: bool,
+    /// Up to here every event is known to be in its files. One that is behind this reopens a closed day.
+    written: Seq,
     pub(super) first_seq: Option<Seq>,
     part_rows: u64,
     pub(super) id_column: usize,
@@ -50,7 +52,12 @@ impl Check {
             .state
             .as_ref()
             .map_or(opened.broken, |state| !state.closed);
+        let state = opened.state.as_ref();
+        let written = state.map_or(Seq(u64::MAX), |state| {
+            state.seq.max(place.saved.unwrap_or_default())
+        });
         let mut check = Self {
+            written,
             part: Part::new(1, String::new()),
             columns,
             rows: 0,
@@ -164,6 +171,11 @@ impl Check {
             Some("see to the disk and the file's permissions, then verify again".to_owned());
         self.differs(finding);
         self.part.stand = Stand::Skipped;
+    }
+
+    /// Whether a row that is not there may still come: that of the event `seq`, and those behind it.
+    pub(super) fn is_to_come(&self, seq: Seq) -> bool {
+        self.goes_on || seq > self.written
     }
 
     /// A finding about where we are in the file.

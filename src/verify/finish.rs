@@ -148,7 +148,7 @@ impl Check {
             return;
         }
         let cut = self.opened.is_cut(self.part.number, self.part.width);
-        let later = self.goes_on && self.is_last() && !cut;
+        let later = self.is_to_come(from) && self.is_last() && !cut;
         let mut finding = if later {
             let what = if self.part.zeros {
                 format!(
@@ -211,7 +211,9 @@ impl Check {
         let started = known.iter().any(|part| part.rows > 0)
             || (self.opened.is_closed() && !known.is_empty());
         let rows = self.part.unwritten;
-        if self.part.number == 1 && !self.is_last() || started || (!self.goes_on && rows > 0) {
+        let from = self.part.unwritten_from;
+        let overdue = rows > 0 && !from.is_some_and(|seq| self.is_to_come(seq));
+        if self.part.number == 1 && !self.is_last() || started || overdue {
             let rows = known
                 .iter()
                 .map(|part| part.rows)
@@ -223,14 +225,14 @@ impl Check {
                 counted_rows(rows)
             ));
             finding.kind = Kind::Edit;
-            finding.seq = self.part.unwritten_from;
+            finding.seq = from;
             self.differs(finding);
         } else if rows > 0 {
             let mut note = self.at(&format!(
                 "the file is not there yet; {rows} rows belong into it"
             ));
             note.kind = Kind::NotYetWritten;
-            note.seq = self.part.unwritten_from;
+            note.seq = from;
             note.next = Some("the server makes it, or the next start does".to_owned());
             self.findings.add(note);
         }

@@ -283,7 +283,9 @@ impl Walk<'_> {
     fn look_again(&mut self, key: &Key, first: Outcome) -> Outcome {
         let mut outcome = first;
         for _ in 0..LOOKS {
-            if !outcome.may_be_under_way {
+            if !outcome.may_be_under_way
+                && (outcome.findings.differences() == 0 || !self.has_grown())
+            {
                 break;
             }
             std::thread::sleep(self.place.options.pause);
@@ -305,6 +307,11 @@ impl Walk<'_> {
             }
         }
         outcome
+    }
+
+    /// Whether something was stored since the chain was read: of a day that was closed, if it was imported.
+    fn has_grown(&self) -> bool {
+        read_chain(self.place).is_ok_and(|chain| chain.segments != self.chain.segments)
     }
 
     /// Segments that came while this ran, of days that were looked at before: their lines are proved, no table is.

@@ -58,6 +58,7 @@ mod starting;
 mod test_events;
 mod tls;
 mod verify;
+mod verify_imports;
 mod verify_many;
 mod wide;
 mod workbooks;

@@ -488,9 +488,7 @@ fn what_cannot_be_read_or_asked() {
     let (code, said, errors) = run(&place, &[]);
     assert_eq!((code, said.as_str()), (Some(2), ""));
     let errors = errors.replace(&*place.output().to_string_lossy(), "OUTPUT");
-    insta::assert_snapshot!(errors.trim_end(), @r##"
-    error: OUTPUT: no journal is here; name the folder that the server writes to with --output or --config
-    "##);
+    insta::assert_snapshot!(errors.trim_end(), @"error: OUTPUT: no journal is here; name the folder that the server writes to with --output or --config");
     for wrong in [&["--source", "A"], &["--date", "today"], &["--form", "x"]] {
         assert_eq!(run(&place, wrong).0, Some(2), "{wrong:?}");
     }

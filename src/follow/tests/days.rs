@@ -240,6 +240,27 @@ fn a_closed_day_without_its_checkpoint_is_remembered_again() {
     }
 }
 
+/// The open day has neither a file nor a checkpoint any more.
+#[test]
+fn an_open_day_of_which_nothing_is_left_comes_back() {
+    let mut world = World::with(calm(), 3, &["orders", "other"]);
+    for n in 0..5 {
+        world.send("orders", &format!(r#"{{"n":{n}}}"#));
+    }
+    world.stop();
+    let before = world.tables();
+    for name in before.keys() {
+        std::fs::remove_file(world.path("csv").join(name)).unwrap();
+    }
+    std::fs::remove_file(world.path("state/tables/orders/2026-11-23.json")).unwrap();
+    world.start();
+    world.settle();
+    world.send("orders", r#"{"n":5}"#);
+    world.settle();
+    assert_eq!(world.tables().len(), before.len());
+    world.assert_whole("with another row");
+}
+
 #[test]
 fn many_days_come_back_from_the_journal() {
     let mut world = World::with(calm(), 3, &["orders", "other"]);

@@ -264,16 +264,24 @@ fn a_clock_that_goes_back_a_little_stands_still() {
     drop(journal);
     let mut journal = place.open();
     store(&mut journal, r#"{"n":3}"#, "2026-11-23T00:30:00.000Z");
-    store(&mut journal, r#"{"n":4}"#, "2026-11-24T00:30:00.001Z");
-    assert_eq!(place.names("journal"), ["2026-11-24.jsonl"]);
-    let text = place.text("journal/2026-11-24.jsonl");
-    let stamps: Vec<_> = text
-        .lines()
-        .skip(1)
+    // An import is older, and makes nothing else so, also for a start that reads it.
+    let old = earlier(r#"{"n":0}"#, "2026-11-02");
+    journal.commit(&[old], at("2026-11-23T00:30:00.000Z"));
+    drop(journal);
+    let mut journal = place.open();
+    store(&mut journal, r#"{"n":4}"#, "2026-11-23T23:30:00.000Z");
+    store(&mut journal, r#"{"n":5}"#, "2026-11-24T00:30:00.001Z");
+    let names = ["2026-11-02.jsonl", "2026-11-24.2.jsonl", "2026-11-24.jsonl"];
+    assert_eq!(place.names("journal"), names);
+    let both = ["journal/2026-11-24.jsonl", "journal/2026-11-24.2.jsonl"];
+    let texts = both.map(|name| place.text(name));
+    let stamps: Vec<_> = texts
+        .iter()
+        .flat_map(|text| text.lines().skip(1))
         .map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap()["received_at"].clone())
         .collect();
     let half = "2026-11-24T00:30:00.000Z";
-    assert_eq!(stamps, [half, half, half, "2026-11-24T00:30:00.001Z"]);
+    assert_eq!(stamps, [half, half, half, half, "2026-11-24T00:30:00.001Z"]);
 }
 
 #[test]

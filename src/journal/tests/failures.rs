@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::disk::tests::{EIO, ENOSPC, Faults, Op, faulty};
-use crate::journal::{Earlier, Health};
+use crate::journal::Health;
 use std::time::{Duration, Instant};
 
 fn open_faulty(place: &Place) -> (Journal, Arc<Faults>) {
@@ -333,13 +333,7 @@ fn killed_while_a_segment_of_an_old_day_is_made() {
         place.remove("journal/2026-11-23.jsonl");
         let (mut journal, faults) = open_faulty(&place);
         faults.die_after(moment);
-        let old = Incoming {
-            earlier: Some(Earlier {
-                at: at("2026-11-02T08:00:00.000Z"),
-                day: "2026-11-02".parse().unwrap(),
-            }),
-            ..one(r#"{"old":1}"#)
-        };
+        let old = earlier(r#"{"old":1}"#, "2026-11-02");
         let now = "2026-11-26T12:00:00.000Z";
         let verdict = journal.commit(&[old], at(now))[0];
         let _ = journal.recover(at(now));
@@ -427,15 +421,8 @@ fn a_twin_is_there_only_if_what_it_is_a_twin_of_is() {
     let place = Place::new();
     let (mut journal, faults) = open_faulty(&place);
     store(&mut journal, r#"{"n":0}"#, NOON);
-    let earlier = Incoming {
-        earlier: Some(Earlier {
-            at: at("2026-11-02T08:00:00.000Z"),
-            day: "2026-11-02".parse().unwrap(),
-        }),
-        ..one(r#"{"x":1}"#)
-    };
     let batch = [
-        earlier,
+        earlier(r#"{"x":1}"#, "2026-11-02"),
         many(&[r#"{"y":1}"#, r#"{"x":1}"#]),
         many(&[r#"{"y":2}"#, r#"{"y":1}"#, r#"{"n":0}"#]),
     ];
@@ -461,12 +448,8 @@ fn what_was_durable_before_the_failure_is_stored() {
     let (mut journal, faults) = open_faulty(&place);
     store(&mut journal, r#"{"n":0}"#, NOON);
     let earlier = |payload: &str, day: &str, once: bool| Incoming {
-        earlier: Some(Earlier {
-            at: at(&format!("{day}T08:00:00.000Z")),
-            day: day.parse().unwrap(),
-        }),
         once,
-        ..one(payload)
+        ..super::earlier(payload, day)
     };
     for once in [true, false] {
         let n = u8::from(once);
@@ -522,11 +505,19 @@ fn nothing_is_stored_while_the_segment_is_not_in_its_place() {
     journal.tick(at(NOON), later(3));
     assert_eq!(journal.shared().health(), Health::Ready);
     assert_eq!(store(&mut journal, two, NOON), stored(1, 0));
-    // When its day is over it may be put away.
+    // When its day is over it may be put away, but one that was missed before is still all that there is of its events.
     std::fs::rename(&name, &away).unwrap();
-    let next = "2026-11-24T00:00:05.000Z";
-    journal.tick(at(next), later(4));
-    assert_eq!(store(&mut journal, r#"{"n":3}"#, next), stored(1, 0));
+    journal.tick(at(NOON), later(4));
+    let (midnight, next) = ("2026-11-24T00:00:05.000Z", "2026-11-24T00:00:09.000Z");
+    let three = r#"{"n":3}"#;
+    journal.tick(at(midnight), later(5));
+    assert_eq!(store(&mut journal, three, midnight), Verdict::Failed);
+    std::fs::rename(&away, &name).unwrap();
+    journal.tick(at(midnight), later(6));
+    assert_eq!(journal.shared().health(), Health::Ready);
+    std::fs::rename(&name, &away).unwrap();
+    journal.tick(at(next), later(7));
+    assert_eq!(store(&mut journal, three, next), stored(1, 0));
     std::fs::rename(&away, &name).unwrap();
     drop(journal);
     assert_eq!(payloads(&place.open()).len(), 3);
