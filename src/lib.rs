@@ -23,6 +23,9 @@
 //!
 //! and below all of them [`event`] (the words), [`json`] (raw slices), [`layout`] (names on disk) and [`disk`] (the boundary).
 
+// It panics where nobody takes what is said.
+#![warn(clippy::print_stderr)]
+
 pub mod cli;
 pub mod config;
 pub mod control;

@@ -1,5 +1,8 @@
 //! The program: arguments, settings, logging; all else is in the library.
 
+// It panics where nobody takes what is said.
+#![warn(clippy::print_stderr)]
+
 use clap::Parser as _;
 use rowhook::cli::{self, Args, Command, LinkArgs, LinkWish};
 use rowhook::config::{self, Overrides, Settings};
@@ -35,14 +38,14 @@ fn main() -> ExitCode {
     let settings = match load(&args.overrides(), &|name| std::env::var_os(name)) {
         Ok(settings) => settings,
         Err(error) => {
-            eprintln!("{error}");
+            say(&error);
             return ExitCode::from(WRONG);
         }
     };
     match args.command() {
         Command::Check => {
             for warning in settings.warnings() {
-                eprintln!("warning: {warning}");
+                say(&format_args!("warning: {warning}"));
             }
             match write!(stdout(), "{}", settings.describe()) {
                 Ok(()) => ExitCode::SUCCESS,
@@ -86,7 +89,7 @@ fn ask_in(
         return code;
     }
     let failed = |why: &dyn Display| {
-        eprintln!("error: {why}");
+        say(&format_args!("error: {why}"));
         ExitCode::FAILURE
     };
     let worker = match Worker::find(settings, begins) {
@@ -119,9 +122,14 @@ fn link(settings: Settings, args: &LinkArgs) -> ExitCode {
     }
 }
 
+/// Says it on standard error; where that is full or closed, there is nobody to tell.
+fn say(text: &dyn Display) {
+    let _ = writeln!(stderr(), "{text}");
+}
+
 /// Says what is wrong with what was asked for.
 fn wrong(why: &str) -> ExitCode {
-    eprintln!("error: {why}");
+    say(&format_args!("error: {why}"));
     ExitCode::from(WRONG)
 }
 
@@ -152,7 +160,7 @@ fn verify(
     let report = match outcome {
         Ok(report) => report,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(&format_args!("error: {error}"));
             return ExitCode::from(if error.is_wrong_usage() { WRONG } else { 1 });
         }
     };
@@ -178,7 +186,7 @@ fn export(settings: &Settings, wanted: &cli::Export) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            eprintln!("error: {error}");
+            say(&format_args!("error: {error}"));
             ExitCode::from(if error.is_wrong_usage() { WRONG } else { 1 })
         }
     }
@@ -225,7 +233,7 @@ fn try_export(settings: &Settings, wanted: &cli::Export) -> Result<(), ExportFai
     line.clear();
     let bytes = written?;
     if let Some(path) = out {
-        eprintln!("{}: {bytes} bytes", path.display());
+        say(&format_args!("{}: {bytes} bytes", path.display()));
     }
     Ok(())
 }
@@ -248,7 +256,7 @@ fn serve(settings: Settings, overrides: Overrides) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            say(&format_args!("error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -259,14 +267,18 @@ fn start_log(usual: &str) -> Result<(), ExitCode> {
     use tracing_subscriber::{EnvFilter, fmt};
     let filter = match std::env::var("ROWHOOK_LOG") {
         Ok(text) if !text.is_empty() => EnvFilter::try_new(text).map_err(|why| {
-            eprintln!(
+            say(&format_args!(
                 "error: ROWHOOK_LOG: {why}\n  = help: use a level such as `info`, or `rowhook=debug`"
-            );
+            ));
             ExitCode::from(WRONG)
         })?,
         _ => EnvFilter::new(usual),
     };
-    let log = fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // What cannot be logged is lost, and nothing else: to complain of it on the same standard error would end the thread.
+    let log = fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .log_internal_errors(false);
     if stderr().is_terminal() {
         log.with_target(false).init();
     } else {

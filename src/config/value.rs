@@ -134,15 +134,30 @@ fn nearest_timezone(text: &str) -> Option<&'static str> {
 }
 
 /// Headers that are the same in every request of a sender: as an id they would make all events one.
-const SAME_IN_ALL: [&str; 8] = [
+const SAME_IN_ALL: [&str; 22] = [
     "accept",
+    "accept-encoding",
+    "accept-language",
     "authorization",
+    "cache-control",
     "connection",
     "content-encoding",
+    // Not of all, but of all that are as long.
+    "content-length",
     "content-type",
+    "cookie",
+    "expect",
+    "forwarded",
     "host",
+    "origin",
+    "te",
     "transfer-encoding",
     "user-agent",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Where an event's own id stands: a JSON Pointer (RFC 6901) from `/` on, otherwise the name of a header (RFC 9110).
@@ -356,7 +371,7 @@ mod tests {
     fn identities() {
         insta::assert_snapshot!(table(identity, &[
             "/order/id", "/", "/a~0b~1c", "/items/0/id", "X-Request-Id",
-            "", "/a~b", "/a~", "/a~2", "order id", "X-Id:", "größe", "Authorization",
+            "", "/a~b", "/a~", "/a~2", "order id", "X-Id:", "größe", "Authorization", "Content-Length",
         ]), @r#"
         "/order/id" → Pointer("/order/id")
         "/" → Pointer("/")
@@ -378,6 +393,8 @@ mod tests {
         "größe" → error: "größe" is neither a JSON Pointer nor the name of a header
           = help: write a JSON Pointer such as `/order/id`, which starts with `/`, or the name of a header such as `X-Request-Id`
         "Authorization" → error: the header "Authorization" does not tell events apart
+          = help: write a JSON Pointer such as `/order/id`, which starts with `/`, or the name of a header such as `X-Request-Id`
+        "Content-Length" → error: the header "Content-Length" does not tell events apart
           = help: write a JSON Pointer such as `/order/id`, which starts with `/`, or the name of a header such as `X-Request-Id`
         "#);
     }

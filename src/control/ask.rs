@@ -7,6 +7,7 @@ use super::protocol::{Answer, Chunk, Command, Item, Refused, Terms, get, put};
 use super::session::{CHUNK_BYTES, CHUNK_ITEMS_MAX};
 use crate::event::{Day, SourceName};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, BufRead, Read as _, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -38,6 +39,11 @@ pub enum AskError {
         /// What the system said.
         error: io::Error,
     },
+    /// Nobody takes what is printed.
+    #[error(
+        "standard output: {0}; what was done until then is done, and the same command can be run again"
+    )]
+    Out(io::Error),
     /// The stream broke.
     #[error(
         "the process that holds the output directory does not answer any more ({0}); what it did is done, and the same command can be run again"
@@ -51,6 +57,11 @@ pub struct Ask<R, W, O> {
     to: Shared<W>,
     pub(super) out: O,
     progress: bool,
+}
+
+/// Prints a line for people.
+pub(super) fn print(out: &mut impl Write, line: &dyn Display) -> Result<(), AskError> {
+    writeln!(out, "{line}").map_err(AskError::Out)
 }
 
 pub(super) const RELEASE: &str = env!("CARGO_PKG_VERSION");
@@ -106,7 +117,7 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
                             format!("failed: {why}")
                         }
                     };
-                    writeln!(self.out, "{source} {day}: {what}")?;
+                    print(&mut self.out, &format_args!("{source} {day}: {what}"))?;
                     self.show(&format!("{left} tables left"));
                 }
                 Answer::Done => break,
@@ -118,7 +129,8 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
             0 => String::new(),
             n => format!(", {n} failed"),
         };
-        writeln!(self.out, "{done} tables made anew{failures}")?;
+        let told = format_args!("{done} tables made anew{failures}");
+        print(&mut self.out, &told)?;
         Ok(if failed == 0 {
             Outcome::Done
         } else {
@@ -338,14 +350,15 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Importing<R, W, O> {
         let mut notes = self.notes.drain(..).peekable();
         for one in refused {
             while let Some((_, note)) = notes.next_if(|(before, _)| *before <= one.nth) {
-                writeln!(ask.out, "{note}")?;
+                print(&mut ask.out, &note)?;
             }
             let place = self.places.get(one.nth).map_or("", String::as_str);
             let kept = if one.kept { "; kept in rejected/" } else { "" };
-            writeln!(ask.out, "{place}: {}{kept}", one.reason)?;
+            let told = format_args!("{place}: {}{kept}", one.reason);
+            print(&mut ask.out, &told)?;
         }
         for (_, note) in notes {
-            writeln!(ask.out, "{note}")?;
+            print(&mut ask.out, &note)?;
         }
         self.places.clear();
         Ok(())
@@ -365,15 +378,13 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Importing<R, W, O> {
             others,
         } = self.total;
         let out = &mut self.ask.out;
-        writeln!(
-            out,
-            "{stored} stored, {duplicates} there already, {refused} refused"
-        )?;
+        let told = format_args!("{stored} stored, {duplicates} there already, {refused} refused");
+        print(out, &told)?;
         for (source, count) in others {
-            writeln!(
-                out,
+            let told = format_args!(
                 "{count} of the source {source} were passed over; import them with --source {source}"
-            )?;
+            );
+            print(out, &told)?;
         }
         Ok(if refused == 0 {
             Outcome::Done

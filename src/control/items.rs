@@ -2,13 +2,9 @@
 //! What a file is shows in what stands in it, line by line; nothing is held but
 //! the line or element at hand.
 
-use super::protocol::{Item, Kept};
-use crate::event::{Day, Timestamp};
-use crate::journal::record;
-use crate::journal::segment::FirstLine;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use super::lines::{event, of_line};
+use super::protocol::Item;
+use crate::event::Day;
 use serde::de::{DeserializeSeed, IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::fmt;
@@ -23,23 +19,6 @@ pub enum Found {
     Other(String),
     /// Something that cannot be taken, where, and why.
     Bad(usize, String),
-}
-
-/// A line of a rejected file, exactly as such a file has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Rejected {
-    #[serde(rename = "id")]
-    _id: String,
-    #[serde(rename = "received_at")]
-    _received_at: Timestamp,
-    source: String,
-    #[serde(rename = "reason")]
-    _reason: String,
-    status: u16,
-    content_type: Option<String>,
-    body: Option<String>,
-    body_base64: Option<String>,
 }
 
 /// A longer line is no line of ours.
@@ -82,10 +61,10 @@ pub fn read(
             let is_value = serde_json::from_slice::<IgnoredAny>(next.trim_ascii()).is_ok();
             if text.len() == 1 || !is_value {
                 let begun = io::Cursor::new(line).chain(io::Cursor::new(next));
-                return read_whole(begun.chain(from), then);
+                return read_whole(begun.chain(from), source, then);
             }
             // The first line is torn; those behind it are lines.
-            then(Found::Item(body(text, None, None), number))?;
+            then(Found::Item(event(text), number))?;
             number += 1;
             if let Some(found) = of_line(next.trim_ascii(), number, source, &mut day) {
                 then(found)?;
@@ -93,7 +72,7 @@ pub fn read(
             continue;
         }
         if is_first && text[0] == b'[' && from.fill_buf()?.is_empty() {
-            return read_whole(io::Cursor::new(line), then);
+            return read_whole(io::Cursor::new(line), source, then);
         }
         if let Some(found) = of_line(text, number, source, &mut day) {
             then(found)?;
@@ -108,87 +87,24 @@ fn skip_mark(from: &mut impl BufRead) -> io::Result<()> {
     Ok(())
 }
 
-fn body(text: &[u8], content_type: Option<String>, record: Option<Kept>) -> Item {
-    Item {
-        body: STANDARD.encode(text),
-        content_type,
-        record,
-    }
-}
-
-/// What a line gives: nothing if it is the first line of a segment.
-fn of_line(text: &[u8], number: usize, source: &str, day: &mut Option<Day>) -> Option<Found> {
-    if let Ok(first) = serde_json::from_slice::<FirstLine>(text)
-        && first.encode().trim_ascii_end() == text
-    {
-        *day = Some(first.day);
-        return None;
-    }
-    if text.starts_with(b"{\"seq\":") && memchr::memmem::rfind(text, b",\"check\":\"").is_some() {
-        return Some(match record::parse(text) {
-            Ok(record) if record.source != source => Found::Other(record.source.to_owned()),
-            Ok(record) => {
-                let kept = Kept {
-                    received_at: record.moment(),
-                    day: *day,
-                    id: record.id(),
-                };
-                Found::Item(body(record.payload, None, Some(kept)), number)
-            }
-            Err(error) => Found::Bad(number, format!("a journal's record, but {error}")),
-        });
-    }
-    if let Some(rejected) = rejected_of(text) {
-        return Some(of_rejected(rejected, text, number, source));
-    }
-    Some(Found::Item(body(text, None, None), number))
-}
-
-fn rejected_of(text: &[u8]) -> Option<Rejected> {
-    let digits = text.strip_prefix(b"{\"id\":\"")?.get(..32)?;
-    digits.iter().all(u8::is_ascii_hexdigit).then_some(())?;
-    serde_json::from_slice(text).ok()
-}
-
-/// A rejected body as it came. An event may look like one: only with exactly one body it is taken for one.
-fn of_rejected(rejected: Rejected, text: &[u8], number: usize, source: &str) -> Found {
-    let Rejected {
-        source: of,
-        content_type,
-        body: plain,
-        body_base64,
-        status,
-        ..
-    } = rejected;
-    let bytes = match (plain, body_base64) {
-        (Some(text), None) => Some(text.into_bytes()),
-        (None, Some(text)) => STANDARD.decode(text).ok(),
-        _ => None,
-    };
-    let (Some(bytes), 400 | 422) = (bytes, status) else {
-        return Found::Item(body(text, None, None), number);
-    };
-    if of != source {
-        return Found::Other(of);
-    }
-    Found::Item(body(&bytes, content_type, None), number)
-}
-
-/// A file that is one value over many lines, or several: each element of an array is a body.
+/// A file that is one value over many lines, or several: each of them, or each element of an array, is what a line is.
 fn read_whole(
     from: impl io::Read,
+    source: &str,
     then: &mut dyn FnMut(Found) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut from = io::BufReader::new(from);
     let is_array = from.fill_buf()?.trim_ascii_start().first() == Some(&b'[');
     let mut values = serde_json::Deserializer::from_reader(from);
-    let (mut count, mut failed) = (0, None);
+    let mut failed = None;
+    let mut each = Each {
+        count: 0,
+        day: None,
+        source,
+        failed: &mut failed,
+        then: &mut *then,
+    };
     let outcome = if is_array {
-        let each = Each {
-            count: &mut count,
-            failed: &mut failed,
-            then: &mut *then,
-        };
         each.deserialize(&mut values).and_then(|()| values.end())
     } else {
         let mut all = values.into_iter::<Box<RawValue>>();
@@ -196,10 +112,7 @@ fn read_whole(
             match all.next() {
                 None => break Ok(()),
                 Some(Err(error)) => break Err(error),
-                Some(Ok(value)) => {
-                    count += 1;
-                    then(Found::Item(body(value.get().as_bytes(), None, None), count))?;
-                }
+                Some(Ok(value)) => each.take(&value)?,
             }
         }
     };
@@ -216,11 +129,24 @@ fn read_whole(
     }
 }
 
-/// Hands on the elements of an array as they are read.
+/// Hands on values as they are read.
 struct Each<'a> {
-    count: &'a mut usize,
+    count: usize,
+    day: Option<Day>,
+    source: &'a str,
     failed: &'a mut Option<io::Error>,
     then: &'a mut dyn FnMut(Found) -> io::Result<()>,
+}
+
+impl Each<'_> {
+    fn take(&mut self, value: &RawValue) -> io::Result<()> {
+        self.count += 1;
+        let text = value.get().as_bytes();
+        match of_line(text, self.count, self.source, &mut self.day) {
+            Some(found) => (self.then)(found),
+            None => Ok(()),
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Each<'_> {
@@ -238,11 +164,9 @@ impl<'de> Visitor<'de> for Each<'_> {
         f.write_str("an array")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<(), A::Error> {
         while let Some(element) = elements.next_element::<Box<RawValue>>()? {
-            *self.count += 1;
-            let found = Found::Item(body(element.get().as_bytes(), None, None), *self.count);
-            if let Err(error) = (self.then)(found) {
+            if let Err(error) = self.take(&element) {
                 *self.failed = Some(error);
                 return Err(serde::de::Error::custom("stopped"));
             }

@@ -1,7 +1,7 @@
 //! Links: what whoever holds the output directory does about them, and what
 //! the asking end prints.
 
-use super::ask::{Ask, AskError, Outcome, RELEASE, unexpected};
+use super::ask::{Ask, AskError, Outcome, RELEASE, print, unexpected};
 use super::protocol::{Answer, Command, put};
 use crate::engine::Engine;
 use crate::event::{SourceName, Timestamp};
@@ -73,9 +73,11 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
             Answer::LinkMade { url, everywhere } => (url, everywhere),
             other => return Err(unexpected(other)),
         };
-        writeln!(self.out, "{url}")?;
+        print(&mut self.out, &url)?;
         if !everywhere {
-            eprintln!(
+            // Where standard error is full or closed there is nobody to tell.
+            let _ = writeln!(
+                io::stderr(),
                 "note: public_url is not set, so this address may hold on this machine alone; the link opens under \
                  any address of this server"
             );
@@ -93,7 +95,10 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
         self.tell(|to| put(to, &command))?;
         match self.answer(&mut Vec::new())? {
             Answer::Link(Link { id, feed, .. }) => {
-                writeln!(self.out, "{id} is revoked; it opened {feed}")?;
+                print(
+                    &mut self.out,
+                    &format_args!("{id} is revoked; it opened {feed}"),
+                )?;
                 Ok(Outcome::Done)
             }
             other => Err(unexpected(other)),
@@ -126,11 +131,9 @@ impl<R: BufRead, W: Write + Send + 'static, O: Write> Ask<R, W, O> {
         }
     }
 
-    fn row(&mut self, cells: [&str; 5]) -> io::Result<()> {
+    fn row(&mut self, cells: [&str; 5]) -> Result<(), AskError> {
         let [id, state, made, end, feed] = cells;
-        writeln!(
-            self.out,
-            "{id:<10}  {state:<7}  {made:<24}  {end:<24}  {feed}"
-        )
+        let row = format_args!("{id:<10}  {state:<7}  {made:<24}  {end:<24}  {feed}");
+        print(&mut self.out, &row)
     }
 }

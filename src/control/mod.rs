@@ -7,7 +7,7 @@
 //! - [`session`]: the end that does the work; `import`: events on their way in, `held`: what is there of them
 //! - [`ask`]: the end that asks, and what it prints; `alive`: that it is still there
 //! - `links`: both ends of what is said about links
-//! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file
+//! - [`items`]: files as events: JSON, JSON Lines, a journal, a rejected file; `lines`: what a line of them is
 //!
 //! Knows no HTTP and no sockets.
 
@@ -16,6 +16,7 @@ pub mod ask;
 mod held;
 mod import;
 pub mod items;
+mod lines;
 mod links;
 pub mod protocol;
 pub mod session;

@@ -15,6 +15,7 @@ pub use lock::{Lock, LockError};
 pub use real::RealDisk;
 pub use sealed::{Sealed, get_sealed, put_sealed};
 
+use rustix::io::Errno;
 use std::io;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
@@ -106,7 +107,7 @@ pub trait Disk: Send + Sync {
     /// Opens a file.
     ///
     /// # Errors
-    /// Whatever the system answers.
+    /// `Unsupported` when something else has the name, a folder or a pipe; else whatever the system answers.
     fn open(&self, path: &Path, how: Open) -> io::Result<SharedFile>;
 
     /// Gives `from` the name `to`, in place of what had it.
@@ -139,7 +140,7 @@ pub trait Disk: Send + Sync {
     /// Whatever the system answers.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
 
-    /// What stands under `path`, or nothing.
+    /// What stands under `path`, or nothing. A link to a file has the content of that file, and a number of its own.
     ///
     /// # Errors
     /// Whatever the system answers, other than "not found".
@@ -154,6 +155,14 @@ pub trait Disk: Send + Sync {
 
 /// A shared disk.
 pub type SharedDisk = Arc<dyn Disk>;
+
+/// Whether a file could not be opened because there is none under its name: nothing, a folder, a pipe, a link that leads nowhere.
+#[must_use]
+pub fn is_no_file(error: &io::Error) -> bool {
+    let is_loop = error.raw_os_error() == Some(Errno::LOOP.raw_os_error());
+    let kinds = [io::ErrorKind::NotFound, io::ErrorKind::Unsupported];
+    is_loop || kinds.contains(&error.kind())
+}
 
 /// Reads `range` of `file` into `out`, which is cleared first; fewer bytes only where the file ends.
 ///

@@ -71,6 +71,11 @@ impl File for RealFile {
 
 impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<SharedFile> {
+        // To open a pipe would wait for its other end, and a folder opens and gives nothing.
+        if matches!(how, Open::Read | Open::Write) && !fs::metadata(path)?.is_file() {
+            let what = format!("{} is no regular file", path.display());
+            return Err(io::Error::new(io::ErrorKind::Unsupported, what));
+        }
         let mut options = fs::OpenOptions::new();
         options.read(true).mode(0o640);
         match how {
@@ -128,6 +133,15 @@ impl Disk for RealDisk {
 
     fn stat(&self, path: &Path) -> io::Result<Option<Stat>> {
         match fs::symlink_metadata(path) {
+            // What opening it gives, but as another file. One that leads nowhere is there all the same.
+            Ok(link) if link.is_symlink() => {
+                let its_own = stat_of(&link);
+                let target = fs::metadata(path).map_or(its_own, |meta| stat_of(&meta));
+                Ok(Some(Stat {
+                    inode: its_own.inode,
+                    ..target
+                }))
+            }
             Ok(meta) => Ok(Some(stat_of(&meta))),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(e),

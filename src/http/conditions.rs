@@ -10,14 +10,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Whether the request knows `etag` already, compared weakly; nothing when it names no tags.
 pub(super) fn has_tag(request: &HttpRequest, etag: &str) -> Option<bool> {
-    let tags = request
-        .headers()
-        .get(header::IF_NONE_MATCH)?
-        .to_str()
-        .ok()?;
-    let strong = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-    let same = |tag: &str| strong(tag) == strong(etag);
-    Some(tags.trim() == "*" || tags.split(',').any(same))
+    fn strong(tag: &str) -> &str {
+        tag.trim().trim_start_matches("W/")
+    }
+    let mut lines = request.headers().get_all(header::IF_NONE_MATCH).peekable();
+    lines.peek()?;
+    // Several lines are one list (RFC 9110, 5.3).
+    let mut tags = lines
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(','));
+    Some(tags.any(|tag| tag.trim() == "*" || strong(tag) == strong(etag)))
 }
 
 /// What tells one version of an export from another.
@@ -100,18 +102,20 @@ pub(super) fn range_of(request: &HttpRequest, validators: &Validators, bytes: u6
     let Some((from, to)) = asked.trim().split_once('-') else {
         return Asked::Whole;
     };
-    match (from.trim().parse::<u64>(), to.trim().parse::<u64>()) {
-        (Err(_), Ok(_)) if from.is_empty() && bytes == 0 => Asked::Outside,
-        (Ok(from), Ok(to)) if from > to => Asked::Whole,
-        (Ok(from), _)
-            if from >= bytes && (to.trim().is_empty() || to.trim().parse::<u64>().is_ok()) =>
-        {
-            Asked::Outside
-        }
-        (Ok(from), Ok(to)) => Asked::Part(from..(to.saturating_add(1)).min(bytes)),
-        (Ok(from), Err(_)) if to.trim().is_empty() => Asked::Part(from..bytes),
-        (Err(_), Ok(0)) if from.is_empty() => Asked::Outside,
-        (Err(_), Ok(last)) if from.is_empty() => Asked::Part(bytes.saturating_sub(last)..bytes),
+    match (number(from), number(to)) {
+        (None, Some(_)) if from.is_empty() && bytes == 0 => Asked::Outside,
+        (Some(from), Some(to)) if from > to => Asked::Whole,
+        (Some(from), last) if from >= bytes && (to.is_empty() || last.is_some()) => Asked::Outside,
+        (Some(from), Some(to)) => Asked::Part(from..(to.saturating_add(1)).min(bytes)),
+        (Some(from), None) if to.is_empty() => Asked::Part(from..bytes),
+        (None, Some(0)) if from.is_empty() => Asked::Outside,
+        (None, Some(last)) if from.is_empty() => Asked::Part(bytes.saturating_sub(last)..bytes),
         _ => Asked::Whole,
     }
+}
+
+/// A number of digits alone.
+fn number(text: &str) -> Option<u64> {
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok())?
 }

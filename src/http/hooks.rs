@@ -427,8 +427,8 @@ const EVENT_BYTES: usize = 256;
 /// # Errors
 /// When there are.
 pub(super) fn check_number(engine: &Engine, events: &Events) -> Result<(), Problem> {
-    let events_max = engine.waiting.max() / 4 / EVENT_BYTES;
-    if events.all().len() > events_max.max(1) {
+    let events_max = (engine.waiting.max() / 4 / EVENT_BYTES).max(1);
+    if events.all().len() > events_max {
         return Err(Problem::TooManyEvents { events_max });
     }
     Ok(())

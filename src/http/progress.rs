@@ -25,6 +25,7 @@ struct State {
     begun: Cell<bool>,
     reading: Cell<bool>,
     left: Cell<Option<u64>>,
+    unwanted: Cell<bool>,
     behind: Cell<Option<u64>>,
     whole: Cell<bool>,
     last: Cell<bool>,
@@ -51,6 +52,12 @@ impl Progress {
     #[must_use]
     pub fn is_reading(&self) -> bool {
         self.0.reading.get()
+    }
+
+    /// Whether what comes may be the rest of a body that nobody wants any more.
+    #[must_use]
+    pub fn is_unwanted(&self) -> bool {
+        self.0.unwanted.get()
     }
 
     /// How much of that body there is yet, if that is known.
@@ -95,7 +102,7 @@ impl Progress {
         self.0.begun.take()
     }
 
-    /// Whether the last answer was a text of our own, and not a table, in which anything may stand.
+    /// Whether the last answer was a text of our own, and not one in which a sender's words may end like a head.
     #[must_use]
     pub fn was_own_text(&self) -> bool {
         self.0.whole.get()
@@ -144,6 +151,7 @@ pub fn begin(
         let behind = progress.0.behind.take().unwrap_or_default();
         if !matches!(body, Payload::None) {
             progress.0.reading.set(true);
+            progress.0.unwanted.set(false);
             progress.0.left.set(None);
             if let Some(length) = length(&head.headers) {
                 progress.set_left(length.saturating_sub(behind));
@@ -168,7 +176,10 @@ fn tracked(body: BoxBody, answering: Option<Answering>, is_last: bool) -> Tracke
     let (body, whole) = match body.size() {
         BodySize::None => (body, true),
         _ => match body.try_into_bytes() {
-            Ok(bytes) => (BoxBody::new(bytes), true),
+            Ok(bytes) => {
+                let own = !bytes.ends_with(b"\r\n\r\n");
+                (BoxBody::new(bytes), own)
+            }
             Err(body) => (body, false),
         },
     };
@@ -217,8 +228,12 @@ pub struct Body {
 }
 
 impl Body {
-    fn is_over(&self) {
-        if let Some(progress) = &self.progress {
+    fn is_over(&mut self, is_unwanted: bool) {
+        if let Some(progress) = self.progress.take() {
+            progress
+                .0
+                .unwanted
+                .set(is_unwanted && progress.0.reading.get());
             progress.0.reading.set(false);
         }
     }
@@ -231,7 +246,7 @@ impl Stream for Body {
         let body = self.get_mut();
         let piece = Pin::new(&mut body.payload).poll_next(cx);
         if let Poll::Ready(None) = piece {
-            body.is_over();
+            body.is_over(false);
         }
         piece
     }
@@ -239,7 +254,7 @@ impl Stream for Body {
 
 impl Drop for Body {
     fn drop(&mut self) {
-        self.is_over();
+        self.is_over(true);
     }
 }
 

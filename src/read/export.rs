@@ -7,7 +7,7 @@ use super::changes::Changes;
 use super::edited::Edited;
 use super::pieces::{Fit, Piece, same};
 use super::rows::Union;
-use crate::disk::{SharedDisk, Stat};
+use crate::disk::{Open, SharedDisk, Stat, is_no_file};
 use crate::event::{Day, SourceName, Timestamp, View};
 use crate::flatten::{BOM, Column, Columns, Rules, cell};
 use crate::journal::Shared;
@@ -322,7 +322,17 @@ impl Tables<'_> {
             day: table.day,
             in_journal: self.records(table.day, table.seq, &table.rules).are_whole(),
         };
-        self.disk.stat(&part.path)?.ok_or_else(gone)
+        let now = self.disk.stat(&part.path)?.ok_or_else(gone)?;
+        if now != part.state.stat
+            && let Err(error) = self.disk.open(&part.path, Open::Read)
+        {
+            return Err(if is_no_file(&error) {
+                gone()
+            } else {
+                error.into()
+            });
+        }
+        Ok(now)
     }
 
     /// When the file of a part changed last, if it still is what it was; nothing if somebody changed it. A file that is open

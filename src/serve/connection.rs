@@ -11,6 +11,7 @@ use super::timer::Timer;
 use crate::engine::Local;
 use crate::http::problem::Problem;
 use crate::http::progress::Progress;
+use crate::receive::Permit;
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,6 +27,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const BYTES_AT_ONCE: usize = 2 * 1024;
 /// The same of a body, which makes no answers.
 const BODY_BYTES_AT_ONCE: usize = 16 * 1024;
+/// A head may have so many bytes; the server holds what is longer in up to twice the room, and that counts with what waits.
+const FREE_HEAD_BYTES: usize = 8 * 1024;
 
 /// A connection in its place.
 #[expect(
@@ -42,6 +45,9 @@ pub struct Connection {
     waited: Timer,
     /// Whether something came since then: most likely the beginning of a head.
     began: bool,
+    /// How much of a head was given to the server, and what it counts as until that is answered.
+    head: usize,
+    counts: Option<Permit>,
     /// Runs while nobody takes what is written.
     stall: Stall,
     /// How much was taken when that began.
@@ -84,6 +90,8 @@ impl Connection {
             waited: Timer::new(head_time_max),
             engine,
             began: false,
+            head: 0,
+            counts: None,
             stall: Stall::new(stall_max),
             taken: 0,
             woken: false,
@@ -172,6 +180,7 @@ impl Connection {
             };
             self.waited.set(wait);
             self.place.keep();
+            (self.head, self.counts) = (0, None);
         }
         if self.waited.poll(cx).is_ready() {
             return Some(Problem::HeadTooSlow);
@@ -190,6 +199,23 @@ impl Connection {
         } else {
             Problem::TooManyConnections
         })
+    }
+
+    /// Counts so many bytes of a head. Thousands of long ones would take all memory; tells when there is no room for them.
+    fn count_head(&mut self, bytes: usize) -> Option<Problem> {
+        if self.progress.is_unwanted() {
+            return None;
+        }
+        self.head += bytes;
+        if self.head <= FREE_HEAD_BYTES {
+            return None;
+        }
+        let waiting = &self.engine.engine().waiting;
+        let counts = self.counts.get_or_insert_with(|| waiting.permit());
+        counts
+            .grow(2 * bytes)
+            .err()
+            .map(|_| Problem::TooMuchWaiting)
     }
 
     /// Reads at most `room` bytes, first those that came before.
@@ -289,13 +315,18 @@ impl AsyncRead for Connection {
         let before = buf.filled().len();
         let outcome = this.read(cx, buf, room);
         let came = buf.filled().len() > before;
-        if this.progress.is_reading() {
+        let is_head = !this.progress.is_reading();
+        if !is_head {
             let bytes = buf.filled().len() - before;
             this.progress.gave_body(bytes as u64);
         } else if came {
             this.behind.keep(buf, before, &this.progress);
         }
-        if let Some(problem) = this.is_over(cx, came) {
+        let mut over = this.is_over(cx, came);
+        if is_head && over.is_none() {
+            over = this.count_head(buf.filled().len() - before);
+        }
+        if let Some(problem) = over {
             this.cut = true;
             buf.set_filled(before);
             if this.began && !this.progress.is_last() && this.instead.is_empty() {
@@ -331,7 +362,7 @@ impl AsyncWrite for Connection {
             ready!(this.keep_time(cx, sent, false))?;
         }
         if let Some((before, problem)) = bare_refusal(buf)
-            && (before == 0 || this.progress.was_own_text())
+            && (before == 0 && this.began || this.progress.was_own_text())
             && !this.progress.is_answering()
         {
             this.instead = [&buf[..before], &problem.last_words()].concat();

@@ -5,7 +5,7 @@ use super::checkpoint::PartState;
 use super::day::TableError;
 use super::rows::{RowEnds, widen};
 use super::sum::Sum;
-use crate::disk::{File, Open, SharedDisk, SharedFile, Stat, read_range};
+use crate::disk::{File, Open, SharedDisk, SharedFile, Stat, is_no_file, read_range};
 use std::io;
 use std::path::PathBuf;
 
@@ -65,9 +65,14 @@ impl Part {
         state: PartState,
         header: &[u8],
     ) -> Result<Option<Self>, TableError> {
+        // Another one may be one that we may not open.
+        let is_other = |there: Stat| there.inode != state.stat.inode;
+        if disk.stat(&path)?.is_none_or(is_other) {
+            return Ok(None);
+        }
         let file = match disk.open(&path, Open::Write) {
             Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if is_no_file(&e) => return Ok(None),
             Err(e) => return Err(e.into()),
         };
         let now = file.stat()?;

@@ -3,7 +3,7 @@
 use super::checkpoint::PartState;
 use super::day::{Table, TableError, part_path};
 use super::files::is_start_of;
-use crate::disk::{File, Open, SharedFile, Stat};
+use crate::disk::{File, Open, SharedFile, Stat, is_no_file};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -137,6 +137,9 @@ impl Table {
         let there = match self.disk.open(&path, Open::Read) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) if is_no_file(&e) || e.kind() == io::ErrorKind::PermissionDenied => {
+                return self.give_other_name(&path, edited);
+            }
             Err(e) => return Err(e.into()),
         };
         if there.stat()?.bytes == 0 || (!cut && is_start_of(&*there, &**ours)?) {

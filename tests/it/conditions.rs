@@ -79,6 +79,8 @@ fn if_none_match() {
         server.head_with(TODAY, &[("if-none-match", &tag)]).status,
         304
     );
+    let two_lines = [("if-none-match", "\"x\""), ("if-none-match", &tag)];
+    assert_eq!(today(&server, &two_lines).status, 304);
     assert_eq!(server.post("{\"a\":2}").status, 200);
     assert_eq!(today(&server, &[("if-none-match", &tag)]).status, 200);
 }
@@ -201,6 +203,8 @@ fn ranges_of_bytes() {
         "bytes=-",
         "lines=0-1",
         "bytes=0-x",
+        "bytes=+0-5",
+        "bytes=0 - 5",
         "0-1",
     ] {
         let answer = today(&server, &[("range", range)]);

@@ -1,10 +1,12 @@
 //! Other hands on the files while nothing is delivered: seen within two
 //! seconds, their version kept, the table whole again.
 
+use crate::commands::{rowhook, wait_closed};
 use crate::days::three_days;
-use crate::server::{Place, Server};
+use crate::server::{Place, Server, TOKEN};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// A server with three rows, and the path and text of their table.
@@ -34,7 +36,9 @@ fn edited(place: &Place) -> Vec<String> {
 #[track_caller]
 fn assert_whole_again(path: &Path, whole: &str, what: &str) {
     let until = Instant::now() + Duration::from_secs(2);
-    while fs::read_to_string(path).ok().as_deref() != Some(whole) {
+    // To read a pipe would wait for whoever writes it.
+    let text = || path.is_file().then(|| fs::read_to_string(path).ok())?;
+    while text().as_deref() != Some(whole) {
         assert!(Instant::now() < until, "{what}: not within two seconds");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -199,4 +203,90 @@ fn a_day_that_is_over() {
     assert!(page.text().contains(&format!(
         "The file of {first} is not what rowhook left: edited."
     )));
+}
+
+type Put = fn(&Path);
+
+/// Something that is no file is nothing to read, and above all nothing to wait for.
+const NO_FILES: [(&str, Put); 4] = [
+    ("a pipe", |path| {
+        let made = Command::new("mkfifo").arg(path).status();
+        assert!(made.expect("mkfifo").success());
+    }),
+    ("a folder", |path| fs::create_dir(path).expect("a folder")),
+    ("a link into itself", |path| {
+        std::os::unix::fs::symlink(path, path).expect("a link");
+    }),
+    ("a link to nothing", |path| {
+        std::os::unix::fs::symlink("/nowhere/at/all", path).expect("a link");
+    }),
+];
+
+#[test]
+fn something_else_has_the_name_of_the_open_day() {
+    for (what, put) in NO_FILES {
+        let place = Place::new();
+        let (mut server, path, whole) = three(&place);
+        let put = || {
+            fs::remove_file(&path).expect("a file to remove");
+            put(&path);
+        };
+        put();
+        assert_whole_again(&path, &whole, what);
+        assert_eq!(
+            server.get("/exports/lessonly/today.csv").text(),
+            whole,
+            "{what}"
+        );
+        assert!(server.stop().success());
+        put();
+        let _server = place.start();
+        assert_whole_again(&path, &whole, what);
+    }
+}
+
+#[test]
+fn something_else_has_the_name_of_a_closed_day() {
+    for (what, put) in NO_FILES {
+        let (place, server) = three_days();
+        let url = "/exports/orders/2020-01-01.csv";
+        let whole = server.get(url).text().to_owned();
+        let path = place.output().join("csv/orders/2020-01-01.csv");
+        wait_closed(&server, 3);
+        fs::remove_file(&path).expect("a file to remove");
+        put(&path);
+        for url in [url, "/exports/orders/2020-01-01.1.csv"] {
+            let answer = server.get(url);
+            let told = answer.text();
+            assert_eq!(answer.status, 404, "{what}: {told}");
+            assert!(told.contains("2020-01-01.csv"), "{what}: {told}");
+        }
+        assert_eq!(rowhook(&place, &["verify"]).code, 1, "{what}");
+        let said = rowhook(&place, &["rebuild", "--date", "2020-01-01"]);
+        assert_eq!(said.code, 0, "{what}: {}", said.err);
+        assert_eq!(server.get(url).text(), whole, "{what}");
+    }
+}
+
+/// Old tables may be moved to another disk, and a link left in their place.
+#[test]
+fn a_closed_day_that_is_a_link() {
+    let (place, server) = three_days();
+    let url = "/exports/orders/2020-01-01.csv";
+    let whole = server.get(url).text().to_owned();
+    wait_closed(&server, 3);
+    let path = place.output().join("csv/orders/2020-01-01.csv");
+    let away = place.path().join("away.csv");
+    fs::rename(&path, &away).expect("a rename");
+    std::os::unix::fs::symlink(&away, &path).expect("a link");
+    for url in [url, "/exports/orders/2020-01-01.1.csv"] {
+        assert_eq!(server.get(url).text(), whole);
+        let head = server.head_with(url, &[]);
+        let length = whole.len().to_string();
+        assert_eq!(head.header("content-length"), Some(length.as_str()));
+    }
+    let token = format!("Bearer {TOKEN}");
+    let part = server.get_with(url, &[("authorization", &token), ("range", "bytes=3-7")]);
+    assert_eq!((part.status, part.text()), (206, &whole[3..8]));
+    assert_eq!(rowhook(&place, &["verify"]).code, 0);
 }

@@ -1,11 +1,14 @@
 //! `import`: what files may be, what is stored of them, what is told.
 
+use crate::bodies::table;
 use crate::commands::{
     file, import, import_again, only_file, rowhook, rows, start_again, wait_closed,
 };
-use crate::days::{journal, three_days};
+use crate::days::{export, journal, three_days};
 use crate::server::Place;
+use serde_json::{Value, json};
 use std::fs;
+use std::path::Path;
 
 #[test]
 fn json_in_any_form_is_imported_once() {
@@ -138,6 +141,91 @@ fn a_rejected_file_is_imported() {
         3,
         "kept once"
     );
+}
+
+/// What a download of JSON Lines has is what there is.
+#[test]
+fn exported_lines_are_imported() {
+    let (old, server) = three_days();
+    let lines = server
+        .get("/exports/orders/2020-01-01.jsonl")
+        .text()
+        .to_owned();
+    let wanted = export(&server, "orders/2020-01-01.csv");
+    drop(server);
+    let path = file(&old, "export.jsonl", &lines);
+    let said = import(&old, "orders", &[&path]);
+    assert_eq!(said.out, "0 stored, 2 there already, 0 refused\n");
+    let place = Place::new();
+    place.config("[sources.orders]\n[sources.other]\n");
+    for stored in [2, 0] {
+        let said = import(&place, "orders", &[&path]);
+        let told = format!("{stored} stored, {} there already, 0 refused\n", 2 - stored);
+        assert_eq!((said.out, said.code), (told, 0));
+    }
+    assert_eq!(
+        table(&place.read_all("csv/orders", "2020-01-01.csv")),
+        wanted
+    );
+    let said = import(&place, "other", &[&path]);
+    assert!(
+        said.out.contains("2 of the source orders were passed over"),
+        "{}",
+        said.out
+    );
+}
+
+type Way<'a> = &'a dyn Fn(&[Value]) -> String;
+
+/// Other programs write the same in another way: over many lines, as one array, with blanks.
+#[test]
+fn files_that_went_through_another_program() {
+    let (old, server) = three_days();
+    assert_eq!(server.post_to("orders", b"{\"half\":", &[]).status, 400);
+    let wanted = export(&server, "orders/2020-01-01.csv");
+    drop(server);
+    let values = |path: &Path| -> Vec<Value> {
+        let text = fs::read_to_string(path).expect("a text");
+        let value = |line| serde_json::from_str(line).expect("JSON");
+        text.lines().map(value).collect()
+    };
+    let day = values(&old.output().join("journal/2020-01-01.jsonl"));
+    let mut rejected = values(&only_file(&old, "rejected"));
+    rejected[0]["body"] = json!("{\"half\":\"whole\"}");
+    let many_lines = |values: &[Value]| {
+        let text = |value| serde_json::to_string_pretty(value).expect("JSON");
+        values.iter().map(text).collect::<Vec<_>>().join("\n")
+    };
+    let one_array = |values: &[Value]| serde_json::to_string_pretty(values).expect("JSON");
+    let blanks = |values: &[Value]| {
+        let text = |value: &Value| value.to_string().replacen("\":", "\" : ", 9) + "\n";
+        values.iter().map(text).collect::<String>()
+    };
+    let ways: [Way<'_>; 3] = [&many_lines, &one_array, &blanks];
+    for (nth, text) in ways.into_iter().enumerate() {
+        let place = Place::new();
+        place.config("[sources.orders]\n");
+        let journal = file(&place, "journal", &text(&day));
+        let said = import(&place, "orders", &[&journal]);
+        let stored = "2 stored, 0 there already, 0 refused\n";
+        assert_eq!((said.out.as_str(), said.code), (stored, 0), "{nth}");
+        assert_eq!(
+            table(&place.read_all("csv/orders", "2020-01-01.csv")),
+            wanted
+        );
+        let mended = file(&place, "rejected.json", &text(&rejected));
+        let said = import(&place, "orders", &[&mended]);
+        assert!(said.out.starts_with("1 stored"), "{nth}: {}", said.out);
+        assert!(place.read_all("csv/orders", ".csv").contains(",whole\n"));
+        // What its check does not fit is another event.
+        let mut other = day.clone();
+        other[2]["payload"]["a"] = json!("changed");
+        let changed = file(&place, "changed", &text(&other));
+        let said = import(&place, "orders", &[&changed]);
+        let told = "FILE:3: a journal's record, but changed since; to store what it is now, import what stands under `payload` alone\n\
+                    0 stored, 1 there already, 1 refused\n";
+        assert_eq!((said.masked(&changed).as_str(), said.code), (told, 1));
+    }
 }
 
 /// A journal keeps its moments and days, into a server with another key, while that one receives.

@@ -53,7 +53,7 @@ const LAYERS: [(&str, &[&str]); 23] = [
     (
         "control",
         &[
-            "event", "config", "journal", "follow", "links", "receive", "engine",
+            "event", "json", "config", "journal", "follow", "links", "receive", "engine",
         ],
     ),
     (

@@ -162,6 +162,49 @@ fn too_much_at_a_time_is_503() {
     held(0);
 }
 
+/// What is free of each head is little, and the rest counts as bodies do.
+#[test]
+fn long_heads_count_too() {
+    let place = Place::new();
+    let server = place.start_with("[limits]\nwaiting_bytes_max = 100_000\nbody_bytes_max = 10_000");
+    let head = format!(
+        "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: {}",
+        "x".repeat(20_000)
+    );
+    let mut all: Vec<Raw> = (0..20)
+        .map(|_| {
+            let mut connection = Raw::open(&server);
+            connection.try_send(&head);
+            connection
+        })
+        .collect();
+    let waiting = || server.get("/readyz").json()["waiting_bytes"].as_u64();
+    let until = Instant::now() + Duration::from_secs(5);
+    while waiting() < Some(70_000) {
+        assert!(Instant::now() < until, "{:?}", waiting());
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let (mut taken, mut refused) = (0, 0);
+    for connection in &mut all {
+        connection.try_send("\r\n\r\n");
+        match connection.answer().status {
+            200 => taken += 1,
+            503 => refused += 1,
+            other => panic!("{other}"),
+        }
+    }
+    println!("{taken} taken, {refused} refused");
+    assert!((2..=6).contains(&taken), "{taken} taken, {refused} refused");
+    // Refused or answered, nothing of them counts any more; and one that is alone may be long.
+    let mut alone = Raw::open(&server);
+    alone.send(format!("{head}{}\r\n\r\n", "x".repeat(80_000)));
+    assert_eq!(alone.answer().status, 200);
+    drop((all, alone));
+    while waiting() != Some(0) {
+        assert!(Instant::now() < until, "{:?}", waiting());
+    }
+}
+
 #[test]
 fn one_body_of_the_largest_size_fits() {
     let place = Place::new();

@@ -539,3 +539,17 @@ fn all_that_wait_are_dismissed_at_once() {
     let count = |state: &str| states.iter().filter(|is| *is == state).count();
     assert_eq!((count("dismissed"), count("delivered")), (22, 1));
 }
+
+/// The HTTP server's own refusals are told in our words; what looks like one may be a sender's.
+#[test]
+fn a_body_that_ends_like_an_answer_stays_what_it_is() {
+    let place = Place::new();
+    let server = place.start();
+    for status in [400, 408, 431] {
+        let evil = format!("hello\r\nHTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n");
+        assert_eq!(server.post(&evil).status, 400);
+        let body = newest(&server);
+        let answer = server.get(&format!("/api/refused/body?id={}&at={}", body.id, body.at));
+        assert_eq!((answer.status, answer.text()), (200, evil.as_str()));
+    }
+}

@@ -401,3 +401,41 @@ fn no_secret_reaches_the_log() {
         assert!(!log.contains(secret), "{secret} is in {log}");
     }
 }
+
+/// A full disk for the log, or a reader of it that has gone, is no reason to store nothing, or to end otherwise than asked.
+#[test]
+fn a_log_that_nobody_takes_changes_nothing() {
+    for sink in ["/dev/full", "&-"] {
+        let place = Place::new();
+        let to_sink = format!("exec \"$@\" 2>{sink}");
+        let wrapper = ["sh", "-c", &to_sink, "sh"];
+        let mut server = Server::start(place.wrapped(&wrapper));
+        assert_eq!(server.post(r#"{"n":1}"#).status, 200);
+        let whole = server.get("/exports/lessonly/today.csv").text().to_owned();
+        // The thread of the tables says that somebody changed it.
+        let path = place.csv_path();
+        std::fs::write(&path, "theirs\n").expect("a file");
+        let until = Instant::now() + Duration::from_secs(5);
+        while std::fs::read_to_string(&path).ok().as_deref() != Some(&whole) {
+            assert!(Instant::now() < until, "{sink}: not whole again");
+        }
+        server.signal(Signal::HUP);
+        assert_eq!(server.post(r#"{"n":2}"#).status, 200);
+        let mut waits = Raw::post(&server, "lessonly", "Content-Length: 100\r\n");
+        waits.send("{");
+        server.signal(Signal::TERM);
+        std::thread::sleep(Duration::from_millis(300));
+        assert_eq!(server.stop().code(), Some(0), "{sink}");
+        let nowhere = place.path().join("nowhere");
+        for (args, code) in [
+            (&["check", "--config", "missing.toml"][..], 2),
+            (&["verify"], 2),
+            (&["rebuild"], 2),
+            (&["check", "--help"], 0),
+        ] {
+            let mut command = place.bare(&wrapper);
+            command.args(args).arg("--output").arg(&nowhere);
+            assert_eq!(run(command).0, Some(code), "{sink}: {args:?}");
+        }
+    }
+}
