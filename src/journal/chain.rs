@@ -1,7 +1,7 @@
 //! The files of the journal in the order of their chain, as they are found.
 //! Only reads, so that a start and an audit see the same.
 
-use super::segment::{FirstLine, Previous, Segment, Start, read_start, written_end};
+use super::segment::{FirstLine, Previous, Segment, Start, read_start};
 use crate::disk::SharedDisk;
 use crate::layout::{Layout, is_passing_name, segment_of_name};
 use std::io;
@@ -83,10 +83,6 @@ impl Chain {
         found.sort_by_key(|f| f.0.segment);
         for segment in found {
             chain.link(segment);
-        }
-        if let Some(last) = chain.segments.last_mut() {
-            last.bytes = written_end(&**disk, &last.path, last.bytes)
-                .map_err(|error| (last.path.clone(), error))?;
         }
         Ok(chain)
     }

@@ -58,7 +58,6 @@ impl Journal {
             day,
             file,
             bytes,
-            room_end: bytes,
         });
         Ok(())
     }

@@ -143,7 +143,6 @@ pub fn open(
             day: last.day,
             file,
             bytes: last.bytes,
-            room_end: last.bytes,
         });
     } else {
         ends(Seq(0), &dir, 0)?;

@@ -69,29 +69,6 @@ pub struct Previous {
     pub bytes: u64,
 }
 
-/// What stands behind the last line of an open segment, in room that was made beforehand: to sync what already has its place in
-/// the file takes about half the time. Spaces, so that it stays a text with as many lines as it has records, and JSON Lines.
-pub const ROOM: u8 = b' ';
-
-/// Where what was written to the segment at `path` ends, of `bytes`: what is room beyond that tells nothing.
-///
-/// # Errors
-/// Whatever the disk answers.
-pub fn written_end(disk: &dyn Disk, path: &Path, bytes: u64) -> io::Result<u64> {
-    const PIECE: u64 = 64 * 1024;
-    let file = disk.open(path, Open::Read)?;
-    let (mut piece, mut until) = (Vec::new(), bytes);
-    while until > 0 {
-        let from = until.saturating_sub(PIECE);
-        read_range(&*file, from..until, &mut piece)?;
-        if let Some(last) = piece.iter().rposition(|&byte| byte != ROOM) {
-            return Ok(from + last as u64 + 1);
-        }
-        until = from;
-    }
-    Ok(0)
-}
-
 /// A first line is a few numbers: far shorter than this.
 pub const FIRST_LINE_BYTES_MAX: usize = 400;
 

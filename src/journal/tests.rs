@@ -128,13 +128,8 @@ impl Place {
         open(real(), self.layout(), options, &[]).unwrap().0
     }
 
-    /// What is written to a file; the room behind the last line of a segment is not.
     fn read(&self, name: &str) -> Vec<u8> {
-        let mut bytes = std::fs::read(self.path(name)).unwrap();
-        if name.starts_with("journal/") {
-            bytes.truncate(without_room(&bytes));
-        }
-        bytes
+        std::fs::read(self.path(name)).unwrap()
     }
 
     fn text(&self, name: &str) -> String {
@@ -157,12 +152,6 @@ impl Place {
     fn names(&self, dir: &str) -> Vec<String> {
         names(&self.path(dir))
     }
-}
-
-/// Where what is written ends.
-fn without_room(bytes: &[u8]) -> usize {
-    let last = bytes.iter().rposition(|&b| b != b' ');
-    last.map_or(0, |last| last + 1)
 }
 
 fn names(dir: &Path) -> Vec<String> {

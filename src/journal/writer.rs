@@ -10,7 +10,7 @@ use super::gone::Gone;
 use super::ids::{IdLog, Mark};
 use super::record::Record;
 use super::seen::Seen;
-use super::segment::{Cursor, Previous, ROOM};
+use super::segment::{Cursor, Previous};
 use super::shared::{Health, Shared};
 use super::window::{Window, WindowMark};
 use crate::disk::{Open, SharedDisk, SharedFile, put_sealed};
@@ -120,8 +120,6 @@ type Fresh<'a> = (usize, &'a Incoming, &'a Event);
 
 /// Bytes of lines gathered before they are handed to the system: a batch of many large events is written in pieces.
 const PIECE_BYTES: usize = 1 << 20;
-/// Room that is made at a time.
-const ROOM_BYTES_MAX: usize = 256 * 1024;
 const DAY_MS: i64 = 86_400_000;
 
 /// The writing end of the journal. There is one in a process, used by one thread.
@@ -161,33 +159,6 @@ pub(super) struct OpenSegment {
     pub day: Day,
     pub file: SharedFile,
     pub bytes: u64,
-    /// Until here the file has room, durable.
-    pub room_end: u64,
-}
-
-impl OpenSegment {
-    /// Makes room behind `end`, for what comes next, and tells how far it goes once it is synced. As much as is there already, so
-    /// that a few events a day do not write a disk full. Without it all is as well, only slower.
-    fn make_room(&self, end: u64) -> u64 {
-        if end <= self.room_end {
-            return self.room_end;
-        }
-        let bytes = usize::try_from(end)
-            .unwrap_or(ROOM_BYTES_MAX)
-            .min(ROOM_BYTES_MAX);
-        if self.file.write_at(&vec![ROOM; bytes], end).is_ok() {
-            return end + bytes as u64;
-        }
-        let _ = self.file.set_len(end);
-        end
-    }
-
-    /// Gives the room back: nothing follows.
-    fn close(&self) {
-        if self.room_end > self.bytes {
-            let _ = self.file.set_len(self.bytes);
-        }
-    }
 }
 
 impl Journal {
@@ -339,9 +310,8 @@ impl Journal {
                 self.buffer.clear();
             }
         }
-        let room_end = segment.make_room(end);
         segment.file.sync()?;
-        (segment.bytes, segment.room_end) = (end, room_end);
+        segment.bytes = end;
         self.failed_bytes = 0;
         self.buffer.shrink_to(PIECE_BYTES);
         self.last_seq = seq;
@@ -416,13 +386,10 @@ impl Journal {
     fn enter_day(&mut self, day: Day) -> io::Result<()> {
         let previous = match &self.tail {
             Tail::Open(open) if open.day == day => return Ok(()),
-            Tail::Open(open) => {
-                open.close();
-                Previous {
-                    segment: open.number,
-                    bytes: open.bytes,
-                }
-            }
+            Tail::Open(open) => Previous {
+                segment: open.number,
+                bytes: open.bytes,
+            },
             Tail::Next { previous } | Tail::Broken { previous } => *previous,
         };
         self.start_segment(day, previous)
@@ -476,7 +443,7 @@ impl Journal {
         }
     }
 
-    /// Takes the failed batch off the old segment, so that the file reads well and gives its room back. Only a courtesy: what
+    /// Takes the failed batch off the old segment, so that the file reads well. Only a courtesy: what
     /// counts is the length that the next segment's first line tells.
     fn cut_failed(&self, previous: Previous) -> io::Result<()> {
         if let Some(segment) = self.shared.segment(previous.segment)
@@ -508,13 +475,6 @@ impl Journal {
         put_sealed(&*self.disk, &self.layout.journal_checkpoint(), &checkpoint)?;
         self.checkpointed = Some(end);
         Ok(())
-    }
-
-    /// Leaves the open segment as it is to be found: nothing follows any more.
-    pub fn close(&self) {
-        if let Tail::Open(segment) = &self.tail {
-            segment.close();
-        }
     }
 
     /// Bytes stored since the last checkpoint, as far as one segment tells.

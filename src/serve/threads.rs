@@ -91,7 +91,6 @@ pub fn journal(mut journal: Journal, engine: &Engine) -> std::io::Result<JoinHan
                 }
             }
             if !goes_on {
-                journal.close();
                 return;
             }
         }

@@ -4,7 +4,6 @@ use crate::audit::{Audit, first_line, segments};
 use crate::flood::{Connection, Event, Flood, Ledger, Load};
 use crate::server::Place;
 use crate::tools::Strace;
-use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -110,55 +109,14 @@ fn a_sync_fails() {
     third_batch_fails("inject=fdatasync:error=EIO", 3);
 }
 
-/// The third write of the segment makes room behind the second batch.
-const WRITE: u32 = 4;
-
 #[test]
 fn a_write_finds_no_room() {
-    third_batch_fails("inject=pwrite64:error=ENOSPC", WRITE);
+    third_batch_fails("inject=pwrite64:error=ENOSPC", 3);
 }
 
 #[test]
 fn a_write_fails() {
-    third_batch_fails("inject=pwrite64:error=EIO", WRITE);
-}
-
-/// Room that cannot be made for what comes next is no failure of what came.
-#[test]
-fn no_room_for_what_comes_next() {
-    let place = Place::new();
-    let mut server = place.start();
-    let ledger = Ledger::default();
-    let mut link = Connection::open(&server.url).expect("a connection");
-    let mut post = |nth: usize| {
-        let reply = link.post(&event(nth).body()).expect("an answer");
-        assert_eq!(reply.status, 200, "{reply:?}");
-        ledger.acknowledged().push(event(nth));
-    };
-    post(0);
-    let (path, _) = segments(&place).remove(0);
-    let name = path.to_str().expect("a text");
-    let trace = ["-y", "-P", name, "-e", "trace=pwrite64"];
-    let inject = format!("inject=pwrite64:error=ENOSPC:when={}", WRITE - 1);
-    let strace = Strace::attach(
-        server.pid(),
-        place.path(),
-        &[&trace[..], &["-e", &inject]].concat(),
-    );
-    post(1);
-    post(2);
-    let written = segments(&place).remove(0).1.len();
-    let whole = fs::metadata(&path).expect("a segment").len();
-    assert_eq!(whole, written as u64, "what was begun of it is taken back");
-    (3..10).for_each(&mut post);
-    let seen = strace.finish();
-    show_injected(&seen);
-    assert_eq!(seen.matches("INJECTED").count(), 1, "{seen}");
-    assert_eq!(segments(&place).len(), 1);
-    Audit::of(&place, &server, &ledger).assert_untouched();
-    server.kill();
-    let server = place.start();
-    Audit::of(&place, &server, &ledger).assert_untouched();
+    third_batch_fails("inject=pwrite64:error=EIO", 3);
 }
 
 /// Every so many of these calls of each thread fail, whatever file they are for.

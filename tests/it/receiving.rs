@@ -4,7 +4,9 @@ use crate::raw::Raw;
 use crate::server::{Answer, Headers, Place, Server};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use std::io::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub const KEPT: &str = r#","kept":true,"help":"mend it and send it again; the body was kept in the day's rejected file""#;
@@ -335,4 +337,41 @@ fn elsewhere_is_404_and_otherwise_405() {
         is_problem(&answer, &method(allow));
         assert_eq!(answer.header("allow"), Some(allow));
     }
+}
+
+/// Each line of the journal comes when it is stored, and stays what it was.
+#[test]
+fn tail_follows_the_journal() {
+    let place = Place::new();
+    let server = place.start();
+    assert_eq!(server.post(r#"{"n":1}"#).status, 200);
+    let path = fs::read_dir(place.output().join("journal"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path())
+        .next()
+        .expect("a segment");
+    let mut tail = Command::new("tail")
+        .args(["-n", "+1", "-f"])
+        .arg(&path)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("tail");
+    let mut lines = BufReader::new(tail.stdout.take().expect("a pipe")).lines();
+    let mut line = || lines.next().expect("a line").expect("a text");
+    assert!(line().starts_with(r#"{"rowhook":1,"#));
+    for n in 1..=3 {
+        if n > 1 {
+            let body = format!(r#"{{"n":{n}}}"#);
+            assert_eq!(server.post(&body).status, 200);
+        }
+        let line = line();
+        assert!(
+            line.contains(&format!(r#""payload":{{"n":{n}}},"#)),
+            "{line}"
+        );
+    }
+    tail.kill().expect("tail");
+    tail.wait().expect("its end");
+    let last = Command::new("tail").args(["-n", "1"]).arg(&path).output();
+    assert!(last.expect("tail").stdout.starts_with(br#"{"seq":3,"#));
 }

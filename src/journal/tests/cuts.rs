@@ -35,18 +35,17 @@ fn keeps(place: &Place, found: &[u8], kept: usize, what: &str) {
     let (disk, _) = faulty();
     let (mut journal, opened) = open(disk, place.layout(), options(), &[])
         .unwrap_or_else(|error| panic!("{what}: it does not start: {error}"));
-    let written = without_room(found).max(kept);
-    assert_eq!(opened.cut_bytes, (written - kept) as u64, "{what}");
+    assert_eq!(opened.cut_bytes, (found.len() - kept) as u64, "{what}");
     let left = std::fs::read(place.path(NAME)).unwrap();
     assert_eq!(left, &found[..kept], "{what}");
-    if written > kept {
+    if found.len() > kept {
         assert_eq!(
             place.names("state/cut"),
             [format!("2026-11-23.jsonl.from-{kept}")],
             "{what}"
         );
         let aside = place.read(&format!("state/cut/2026-11-23.jsonl.from-{kept}"));
-        assert_eq!(aside, &found[kept..written], "{what}");
+        assert_eq!(aside, &found[kept..], "{what}");
     } else {
         assert!(place.names("state/cut").is_empty(), "{what}");
     }
@@ -136,33 +135,6 @@ fn zeros_from_anywhere_in_the_last_batch() {
         );
         place.remove("state/cut");
     }
-}
-
-/// What stood where a batch was about to be written was room, and still is where the disk did not come to write.
-#[test]
-fn room_anywhere_in_the_last_batch() {
-    let place = Place::new();
-    let (whole, ends) = written(&[1, 3]);
-    for room in [1, 2, 500, 300_000] {
-        let mut found = whole.clone();
-        found.resize(whole.len() + room, b' ');
-        keeps(&place, &found, ends[2], &format!("{room} bytes of room"));
-    }
-    for start in (ends[1]..ends[2]).step_by(3) {
-        for bytes in [1, 40, 200, 1000] {
-            let mut found = whole.clone();
-            found.resize(whole.len() + 700, b' ');
-            found[start..ends[2].min(start + bytes)].fill(b' ');
-            let told = format!("room for {bytes} bytes from {start}");
-            keeps(&place, &found, ends[1], &told);
-        }
-    }
-    // Acknowledged batches are not taken for room.
-    let (whole, ends) = written(&[1, 2, 1]);
-    let mut found = whole.clone();
-    found.resize(whole.len() + 700, b' ');
-    found[ends[1]..ends[2]].fill(b' ');
-    assert_eq!(refuses(&place, &found, ends[1]), Ok(()));
 }
 
 /// Pages reach the disk in any order: a hole within the last batch.

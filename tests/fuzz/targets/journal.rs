@@ -249,7 +249,7 @@ impl Base {
         let (end, _) = journal.shared().end();
         let files: Vec<_> = (1..=end.segment)
             .map(|number| journal.shared().segment(number).expect("a segment").path)
-            .map(|path| (path.clone(), written(disk.get(&path))))
+            .map(|path| (path.clone(), disk.get(&path)))
             .collect();
         let (mut lines, mut batch) = (Vec::new(), 0);
         for (file, (_, bytes)) in files.iter().enumerate() {
@@ -274,7 +274,7 @@ impl Base {
         let next: Vec<_> = hostile().iter().map(|p| request(p)).collect();
         journal.commit(&next, moment(batches.last().expect("a batch").0));
         let (last, before) = files.last().expect("a segment");
-        let next = written(disk.get(last))[before.len()..].to_vec();
+        let next = disk.get(last)[before.len()..].to_vec();
         Self {
             files,
             lines,
@@ -293,13 +293,6 @@ impl Base {
         let number = |n: u64| usize::try_from(n).expect("small");
         (files, (number(end.segment - 1), number(end.offset)))
     }
-}
-
-/// A segment without the room behind its last line.
-fn written(mut segment: Vec<u8>) -> Vec<u8> {
-    let last = segment.iter().rposition(|&byte| byte != b' ');
-    segment.truncate(last.map_or(0, |last| last + 1));
-    segment
 }
 
 /// Payloads that hold what looks like records of much later batches: any sender may send them.
