@@ -12,6 +12,7 @@ use rowhook::event::{Day, SourceName, Timestamp};
 use rowhook::export::find::Found;
 use rowhook::export::{self, ExportFailure};
 use rowhook::layout::Layout;
+use rowhook::read::plan::view_of;
 use rowhook::serve::{self, Parts, ServeError, Worker};
 use rowhook::verify::{self, ProgressLine};
 use std::fmt::Display;
@@ -113,9 +114,17 @@ fn ask_in(
 /// Makes, revokes or lists links.
 fn link(settings: Settings, args: &LinkArgs) -> ExitCode {
     match args.wish(Timestamp::now(), settings.timezone) {
-        Ok(LinkWish::Make { feed, expires_at }) => ask(settings, |ask| {
-            ask.make_link(&feed.source, feed.url(), expires_at)
-        }),
+        Ok(LinkWish::Make { feed, expires_at }) => {
+            let source = settings.sources.get(&feed.source);
+            if let Some(source) = source
+                && let Err(error) = view_of(&feed, Some(&source.views))
+            {
+                return wrong(&error.to_string());
+            }
+            ask(settings, |ask| {
+                ask.make_link(&feed.source, feed.url(), expires_at)
+            })
+        }
         Ok(LinkWish::Revoke(id)) => ask(settings, |ask| ask.revoke_link(id)),
         Ok(LinkWish::List) => ask(settings, Ask::list_links),
         Err(why) => wrong(&why),

@@ -79,7 +79,7 @@ impl Feed {
     }
 
     /// What is said of parameters, said of the options.
-    fn by_flags(&self, text: &str) -> String {
+    pub(super) fn by_flags(&self, text: &str) -> String {
         let names = self.parameters().into_iter().map(|(name, _)| name);
         let text = names
             .chain(["from", "to"])

@@ -57,6 +57,8 @@ impl LinkArgs {
         let feed = self
             .feed
             .ask(source, Span::Day(DayName::Latest), Format::Csv)?;
+        let days = feed.days(now.day(zone), None);
+        days.map_err(|error| self.feed.by_flags(&error.to_string()))?;
         let expires_at = self.expires.map(|expires| expires.at(now, zone));
         if expires_at.is_some_and(|end| end <= now) {
             return Err("`--expires` is over already; give a later day".into());
@@ -205,6 +207,10 @@ mod tests {
             (
                 "--from 2026-01-02 --to 2026-01-01",
                 "`--from` is 2026-01-02, which is after `--to`, 2026-01-01; exchange the two",
+            ),
+            (
+                "--from today --to -30d",
+                "`--from` is 2026-11-23, which is after `--to`, 2026-10-24; exchange the two",
             ),
         ] {
             assert_eq!(

@@ -71,6 +71,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<Network>,
     /// What makes HTTP into HTTPS; none: plain HTTP.
     pub tls: Option<Tls>,
+    /// What its addresses begin with. Known also to commands, which read no certificates.
+    pub scheme: &'static str,
     /// Who may read. None: a random token is made at the first start and kept in the state folder.
     pub read_token: Option<Secret>,
     /// What is too much.

@@ -95,6 +95,7 @@ impl Resolver<'_> {
             public_url: self.public_url()?,
             trusted_proxies: self.trusted_proxies()?,
             tls: self.tls()?,
+            scheme: self.scheme()?,
             read_token: self.read_token()?,
             limits: self.limits()?,
             dedup: self.dedup()?,

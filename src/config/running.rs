@@ -46,6 +46,7 @@ impl Settings {
         if self.tls.is_some() != before.tls.is_some() {
             fixed.push("tls");
             self.tls.clone_from(&before.tls);
+            self.scheme = before.scheme;
         }
         if self.output != before.output {
             fixed.push("output");

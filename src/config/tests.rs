@@ -103,6 +103,7 @@ fn defaults() -> Settings {
         public_url: None,
         trusted_proxies: Vec::new(),
         tls: None,
+        scheme: "http",
         read_token: None,
         limits: Limits {
             body_bytes_max: 1_048_576,

@@ -2,6 +2,7 @@
 //! what they hold. Promises that nothing that prints a [`Tls`] prints the key.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -109,8 +110,11 @@ enum File {
 
 fn read(path: &Path, what: &str) -> Result<Vec<u8>, Fault> {
     read_limited(path).map_err(|error| {
-        Fault::new(format!("cannot read {what} in {}: {error}", path.display()))
-            .help("a path is taken relative to the folder of the configuration file")
+        let help = match error.kind() {
+            io::ErrorKind::PermissionDenied => "the user that runs rowhook must be able to read it",
+            _ => "a path is taken relative to the folder of the configuration file",
+        };
+        Fault::new(format!("cannot read {what} in {}: {error}", path.display())).help(help)
     })
 }
 
@@ -141,6 +145,12 @@ fn private_key(pem: &[u8], path: &Path) -> Result<PrivateKeyDer<'static>, Fault>
 }
 
 impl Resolver<'_> {
+    /// `https` where a certificate is named.
+    pub(super) fn scheme(&self) -> Result<&'static str, ConfigError> {
+        let named = self.top.section("tls", file::TLS)?.text("cert_file")?;
+        Ok(named.map_or("http", |_| "https"))
+    }
+
     pub(super) fn tls(&self) -> Result<Option<Tls>, ConfigError> {
         let section = self.top.section("tls", file::TLS)?;
         let both = (section.text("cert_file")?, section.text("key_file")?);

@@ -216,8 +216,7 @@ impl Engine {
             IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
             _ => {}
         }
-        let scheme = settings.tls.as_ref().map_or("http", |_| "https");
-        (format!("{scheme}://{addr}"), false)
+        (format!("{}://{addr}", settings.scheme), false)
     }
 
     /// The day that it is now.

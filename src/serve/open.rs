@@ -67,7 +67,7 @@ pub enum ServeError {
         error: io::Error,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {addr}: {error}; choose another with --listen")]
+    #[error("cannot listen on {addr}: {error}; {}", instead(error))]
     Listen {
         /// Which.
         addr: SocketAddr,
@@ -77,6 +77,16 @@ pub enum ServeError {
     /// Anything else.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// What to do where an address cannot be listened on.
+fn instead(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            "ports below 1024 need the right to them, as a service by AmbientCapabilities=CAP_NET_BIND_SERVICE; or choose another with --listen"
+        }
+        _ => "choose another with --listen",
+    }
 }
 
 /// What rowhook is put together from, where that is not settings.

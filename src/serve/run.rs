@@ -88,10 +88,7 @@ fn room(settings: &Settings) -> listen::Room {
 fn announce(engine: &Arc<Engine>, addr: SocketAddr) -> io::Result<()> {
     let live = engine.live();
     let mut out = io::stdout().lock();
-    let scheme = match live.settings.tls {
-        None => "http",
-        Some(_) => "https",
-    };
+    let scheme = live.settings.scheme;
     writeln!(out, "listening on {scheme}://{addr}")?;
     let open = live
         .settings

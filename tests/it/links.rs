@@ -571,6 +571,11 @@ fn what_is_printed() {
                 2,
             ),
             (
+                "--source orders --view nope",
+                "there is no view \"nope\"; this source has none; they are made in the configuration",
+                2,
+            ),
+            (
                 "--source orders --expires 2020-01-01",
                 "`--expires` is over already; give a later day",
                 2,
