@@ -7,7 +7,8 @@
 //! - `notes`: what one is told once
 //!
 //! Promises: a session is in force only if it is signed for the read token of
-//! now, is listed, and is not over; one that ended stays ended after a restart.
+//! now, is listed, and is not over; one that ended stays ended, after a restart
+//! too if the disk took it.
 //! What is listed opens nothing by itself. Knows no HTTP.
 
 mod key;
@@ -69,10 +70,11 @@ impl Sessions {
     }
 
     /// Begins a session of somebody who showed `token`, the read token, and gives what is to be shown. Where there are too many,
-    /// the one that began first ends.
+    /// the one that began first ends. One that the disk does not take is in force until the next start: who looks because the
+    /// disk is full must get in.
     ///
     /// # Errors
-    /// When it cannot be written: then there is none.
+    /// When the system gives nothing to make it of.
     pub fn begin(&self, token: &[u8], now: Timestamp) -> io::Result<String> {
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|error| io::Error::other(error.to_string()))?;
@@ -81,7 +83,7 @@ impl Sessions {
             ends_at: Timestamp::from_millis(now.millis() + LASTS_DAYS * DAY_MS),
         };
         let shown = format!("{}.{}", session.id, self.key.signature(&session, token));
-        self.change(|list| list.add(session, now))?;
+        self.change(|list| list.add(session, now));
         Ok(shown)
     }
 
@@ -95,12 +97,10 @@ impl Sessions {
         signed.then_some(session)
     }
 
-    /// Ends the session `id`, if there is one.
-    ///
-    /// # Errors
-    /// When it cannot be written: then it goes on.
-    pub fn end(&self, id: &str) -> io::Result<()> {
-        self.change(|list| list.remove(id))
+    /// Ends the session `id`, if there is one. Where the disk does not take that, it stays ended until the next start, and for good
+    /// with the next change that is written.
+    pub fn end(&self, id: &str) {
+        self.change(|list| list.remove(id));
     }
 
     /// What a form of the session `id` carries, so that it is known to be one of our pages.
@@ -132,14 +132,15 @@ impl Sessions {
         self.key.name()
     }
 
-    /// Changes the list on disk, and then in force.
-    fn change(&self, change: impl FnOnce(&mut List)) -> io::Result<()> {
+    /// Changes the list on disk, if that takes it, and then in force.
+    fn change(&self, change: impl FnOnce(&mut List)) {
         let _alone = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut list = List::clone(&*self.list());
         change(&mut list);
-        put_sealed(&*self.disk, &self.path, &list)?;
+        if let Err(error) = put_sealed(&*self.disk, &self.path, &list) {
+            tracing::warn!(path = %self.path.display(), %error, "the list of sessions could not be written: until it is, a restart knows those of before");
+        }
         *self.list.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(list);
-        Ok(())
     }
 
     fn list(&self) -> Arc<List> {

@@ -1,6 +1,7 @@
 use super::list::SESSIONS_MAX;
 use super::*;
 use crate::disk::RealDisk;
+use crate::disk::tests::{ENOSPC, faulty};
 use std::path::Path;
 
 const TOKEN: &[u8] = b"the read token";
@@ -33,7 +34,7 @@ fn one_that_ended_stays_ended() {
         first.begin(TOKEN, at(0)).unwrap(),
     );
     let id = first.find(&shown, TOKEN, at(1)).unwrap().id;
-    first.end(&id).unwrap();
+    first.end(&id);
     for sessions in [first, sessions(dir.path())] {
         assert_eq!(sessions.find(&shown, TOKEN, at(1)), None);
         assert!(sessions.find(&other, TOKEN, at(1)).is_some());
@@ -100,4 +101,28 @@ fn a_damaged_list_is_empty_and_can_be_changed() {
     assert_eq!(sessions.find(&shown, TOKEN, at(0)), None);
     let shown = sessions.begin(TOKEN, at(0)).unwrap();
     assert!(sessions.find(&shown, TOKEN, at(0)).is_some());
+}
+
+/// A full disk is when somebody looks.
+#[test]
+fn what_the_disk_does_not_take_holds_until_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("sessions.json");
+    let (disk, faults) = faulty();
+    let first = Sessions::open(disk, path, SessionKey::new([7; 32])).unwrap();
+    let before = first.begin(TOKEN, at(0)).unwrap();
+    let id = first.find(&before, TOKEN, at(0)).unwrap().id;
+    faults.fail(None, "sessions", 0, u64::MAX, ENOSPC);
+    let shown = first.begin(TOKEN, at(0)).unwrap();
+    first.end(&id);
+    assert!(first.find(&shown, TOKEN, at(0)).is_some());
+    assert_eq!(first.find(&before, TOKEN, at(0)), None);
+    assert_eq!(sessions(dir.path()).find(&shown, TOKEN, at(0)), None);
+    faults.clear();
+    let later = first.begin(TOKEN, at(0)).unwrap();
+    let again = sessions(dir.path());
+    for shown in [&shown, &later] {
+        assert!(again.find(shown, TOKEN, at(0)).is_some());
+    }
+    assert_eq!(again.find(&before, TOKEN, at(0)), None);
 }

@@ -93,12 +93,7 @@ struct Entered;
 
 impl IntoResponses for Entered {
     fn responses() -> Answers {
-        let own = [
-            kinds::FORM,
-            kinds::ATTEMPTS,
-            kinds::INTERNAL,
-            kinds::NOT_DURABLE,
-        ];
+        let own = [kinds::FORM, kinds::ATTEMPTS, kinds::INTERNAL];
         let mut answers = refused_or(&[&own[..], &REFUSED].concat(), &[403]);
         let done = go_on("The page that is gone on to.", Some("The session."));
         answers.insert("303".to_owned(), done.into());
@@ -111,7 +106,7 @@ struct Left;
 
 impl IntoResponses for Left {
     fn responses() -> Answers {
-        let own = [kinds::FORM, kinds::INTERNAL, kinds::NOT_DURABLE];
+        let own = [kinds::FORM, kinds::INTERNAL];
         let mut answers = refused(&[&own[..], &REFUSED].concat());
         let done = go_on(
             "The page where people log in, also where there was no session.",
@@ -209,13 +204,11 @@ pub async fn leave(
     match cookies::form_of(&request, &engine, &form.proof) {
         Ok(session) => {
             let writer = engine.clone();
-            match aside(move || writer.sessions.end(&session.id)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    tracing::error!(%error, "the end of a session could not be written");
-                    return Problem::NotDurable.respond();
-                }
-                Err(_) => return Problem::Internal.respond(),
+            if aside(move || writer.sessions.end(&session.id))
+                .await
+                .is_err()
+            {
+                return Problem::Internal.respond();
             }
             see("login")
                 .cookie(cookies::removing(&request, &engine))

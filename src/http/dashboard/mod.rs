@@ -146,11 +146,7 @@ async fn begin(request: &HttpRequest, engine: &web::Data<Engine>, to: &str) -> H
         Ok(Ok(shown)) => see(to)
             .cookie(cookies::showing(request, engine, shown))
             .finish(),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "a session could not be written");
-            Problem::NotDurable.respond()
-        }
-        Err(_) => Problem::Internal.respond(),
+        Ok(Err(_)) | Err(_) => Problem::Internal.respond(),
     }
 }
 

@@ -92,7 +92,6 @@ impl IntoResponses for Home {
             kinds::READ_TOKEN,
             kinds::ATTEMPTS,
             kinds::INTERNAL,
-            kinds::NOT_DURABLE,
         ]))
     }
 }
