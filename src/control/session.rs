@@ -79,6 +79,13 @@ fn rebuild(
         let name = source.map(|s| s.to_string()).unwrap_or_default();
         return put(out, &Answer::Wrong(format!("there is no source `{name}`")));
     }
+    // What room there is is for the journal: tables would wait for it without a word.
+    if let Err(why) = engine.health() {
+        let why = format!(
+            "{why}; tables are made anew once it takes events again: run the same command then"
+        );
+        return put(out, &Answer::Failed(why));
+    }
     let first = from.unwrap_or(Day::new(chrono::NaiveDate::MIN));
     let last = to.unwrap_or(Day::new(chrono::NaiveDate::MAX));
     let Ok(mut rebuilt) = engine.tables.rebuild(source, first..=last) else {

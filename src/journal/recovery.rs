@@ -49,7 +49,7 @@ pub enum RecoveryError {
     #[error(
         "{path}: at byte {offset}: {what}; acknowledged events may be lost. rowhook does not start over a damaged journal: \
          keep a copy of the whole output directory, then put this file back from a backup; if there is no better one, \
-         move {known} out of the output directory, and it goes on without those events",
+         move {known} out of the output directory and start again: it goes on without those events, or names what else knows of them",
         path = path.display(), known = list(known)
     )]
     EndsEarly {

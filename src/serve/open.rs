@@ -33,11 +33,14 @@ pub enum ServeError {
     Lock(#[from] LockError),
     /// A server has the output directory, and a command does not reach it.
     #[error(
-        "a rowhook runs for this output directory, but does not answer on {path}; run the command as the same user, \
-         and again in a moment if it is just starting",
+        "another rowhook{holder} has this output directory, and does not answer on {path}: run the command as the same user; \
+         again in a moment, if that one is just starting or is a command that does its own work, such as an import; a server \
+         whose socket was removed makes it again when it is restarted",
         path = path.display()
     )]
     Unreachable {
+        /// ` (process N)` where it is known.
+        holder: String,
         /// The socket.
         path: PathBuf,
     },

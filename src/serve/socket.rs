@@ -204,7 +204,9 @@ impl Worker {
             }
         }
         let opened = Opened::new(settings, parts).map_err(|error| match error {
-            ServeError::Lock(LockError::Held { .. }) => ServeError::Unreachable { path },
+            ServeError::Lock(LockError::Held { holder, .. }) => {
+                ServeError::Unreachable { holder, path }
+            }
             other => other,
         })?;
         let (stream, other) = UnixStream::pair()?;

@@ -133,6 +133,12 @@ fn started_on_a_full_disk_it_stores_when_there_is_room() {
         server.get("/readyz").status
     );
     assert_eq!(reply.status, 503);
+    let mut rebuild = place.bare(&[]);
+    rebuild.args(["rebuild", "--output"]).arg(place.output());
+    let said = rebuild.output().expect("the program");
+    let told = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert_eq!(said.status.code(), Some(1), "{told}");
+    assert!(told.contains("run the same command then"), "{told}");
     fs::remove_file(&ballast).expect("room");
     wait_for("readyz is 200 again", 10, || {
         server.get("/readyz").status == 200

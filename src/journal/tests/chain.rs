@@ -173,7 +173,8 @@ fn what_a_checkpoint_says_was_stored_was_stored() {
     let wanted = format!(
         "{file}: at byte 94: the journal ends with event 0 here, but {state} knows event 1; acknowledged events may be lost. \
          rowhook does not start over a damaged journal: keep a copy of the whole output directory, then put this file back \
-         from a backup; if there is no better one, move {state} out of the output directory, and it goes on without those events"
+         from a backup; if there is no better one, move {state} out of the output directory and start \
+         again: it goes on without those events, or names what else knows of them"
     );
     assert_eq!(error.to_string(), wanted);
     assert_eq!(place.text(name), text);
