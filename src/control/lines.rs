@@ -1,6 +1,7 @@
-//! What a line of a file is, or an element of an array: a record of a journal, an
-//! exported event, a rejected body, or an event as it was sent. Its fields decide, not its bytes:
-//! files that went through another program are written in another way.
+//! What a line of a file is, or an element of an array: a record of a journal,
+//! an exported event, a rejected body, or an event as it was sent. Its fields
+//! decide, not its bytes: what went through another program is written in
+//! another way.
 
 use super::items::Found;
 use super::protocol::{Item, Kept};
