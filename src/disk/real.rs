@@ -73,7 +73,7 @@ impl Disk for RealDisk {
     fn open(&self, path: &Path, how: Open) -> io::Result<SharedFile> {
         // To open a pipe would wait for its other end, and a folder opens and gives nothing.
         if matches!(how, Open::Read | Open::Write) && !fs::metadata(path)?.is_file() {
-            let what = format!("{} is no regular file", path.display());
+            let what = "it is no regular file";
             return Err(io::Error::new(io::ErrorKind::Unsupported, what));
         }
         let mut options = fs::OpenOptions::new();

@@ -516,7 +516,7 @@ fn what_cannot_be_read_or_asked() {
             .iter()
             .find(of_file);
         let what = found.expect("a finding")["what"].as_str().expect("a text");
-        assert!(what.contains("Is a directory"), "{name}: {what}");
+        assert!(what.contains("no regular file"), "{name}: {what}");
     }
     assert_eq!(run(&place, &[]).0, Some(1));
     fs::remove_dir_all(path(&place, "journal")).expect("a folder");
