@@ -154,6 +154,19 @@ pub(super) enum Tail {
     Broken { previous: Previous },
 }
 
+impl Tail {
+    /// The segment before the next one.
+    fn previous(&self) -> Previous {
+        match self {
+            Self::Open(open) => Previous {
+                segment: open.number,
+                bytes: open.bytes,
+            },
+            Self::Next { previous } | Self::Broken { previous } => *previous,
+        }
+    }
+}
+
 pub(super) struct OpenSegment {
     pub number: u64,
     pub day: Day,
@@ -384,29 +397,17 @@ impl Journal {
 
     /// Sees to it that the open segment is one of `day`.
     fn enter_day(&mut self, day: Day) -> io::Result<()> {
-        let previous = match &self.tail {
-            Tail::Open(open) if open.day == day => return Ok(()),
-            Tail::Open(open) => Previous {
-                segment: open.number,
-                bytes: open.bytes,
-            },
-            Tail::Next { previous } | Tail::Broken { previous } => *previous,
-        };
-        self.start_segment(day, previous)
+        match &self.tail {
+            Tail::Open(open) if open.day == day => Ok(()),
+            tail => self.start_segment(day, tail.previous()),
+        }
     }
 
     fn fail(&mut self, error: &io::Error) {
-        if self.gone.is_it {
+        if self.is_broken() {
             return;
         }
-        let previous = match &self.tail {
-            Tail::Open(open) => Previous {
-                segment: open.number,
-                bytes: open.bytes,
-            },
-            Tail::Next { previous } => *previous,
-            Tail::Broken { .. } => return,
-        };
+        let previous = self.tail.previous();
         tracing::error!(%error, "the journal cannot be written; deliveries are refused until it can");
         // Dropping the descriptor here is what makes sure that it is never used again.
         self.tail = Tail::Broken { previous };

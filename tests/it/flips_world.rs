@@ -40,7 +40,7 @@ pub fn name(source: &str) -> SourceName {
     SourceName::new(source).expect("a name")
 }
 
-fn rules(preset: Preset) -> Rules {
+pub fn rules(preset: Preset) -> Rules {
     Rules {
         preset,
         columns_max: 1000,

@@ -2,10 +2,10 @@
 
 use crate::commands::import;
 use crate::days::{journal, three_days};
+use crate::flips_world::rules;
 use crate::server::{Place, Server};
 use rowhook::disk::{RealDisk, SharedDisk};
 use rowhook::event::{Preset, SourceName};
-use rowhook::flatten::Rules;
 use rowhook::layout::Layout;
 use rowhook::verify::{Options, Report, verify};
 use std::fs;
@@ -56,13 +56,7 @@ fn copy(from: &Path, to: &Path) {
 
 fn audit(place: &Place, tell: &mut dyn FnMut(u64, u64)) -> Report {
     let disk: SharedDisk = Arc::new(RealDisk);
-    let rules = Rules {
-        preset: Preset::Generic,
-        columns_max: 1000,
-        guard: true,
-        bom: false,
-        columns: None,
-    };
+    let rules = rules(Preset::Generic);
     let options = Options {
         sources: [(SourceName::new("orders").expect("a name"), rules.clone())].into(),
         others: rules,
